@@ -32,9 +32,17 @@ export function invariant(condition: unknown, message: string): asserts conditio
 }
 
 /** The error for a name that nothing has; lists the valid ones, the nearest first. */
-export function unknownName(kind: string, received: string, valid: readonly string[], code: ErrorCode = "name"): SlalomError {
+export function unknownName(
+  kind: string,
+  received: string,
+  valid: readonly string[],
+  code: ErrorCode = "name",
+): SlalomError {
   const sorted = nearestFirst(received, valid);
-  const hint = sorted.length > 0 && editDistance(received, sorted[0]) <= Math.max(2, received.length / 3) ? ` Did you mean "${sorted[0]}"?` : "";
+  const hint =
+    sorted.length > 0 && editDistance(received, sorted[0]) <= Math.max(2, received.length / 3)
+      ? ` Did you mean "${sorted[0]}"?`
+      : "";
   return new SlalomError(code, `unknown ${kind} "${received}".${hint} Valid: ${sorted.join(", ")}.`);
 }
 
@@ -47,7 +55,9 @@ export function checkKeys(where: string, received: object, valid: readonly strin
 
 /** `valid` sorted by edit distance from `received`, ties in the given order. */
 export function nearestFirst(received: string, valid: readonly string[]): string[] {
-  const distance = new Map(valid.map((name) => [name, editDistance(received.toLowerCase(), name.toLowerCase())]));
+  const distance = new Map(
+    valid.map((name) => [name, editDistance(received.toLowerCase(), name.toLowerCase())]),
+  );
   return [...valid].sort((a, b) => distance.get(a)! - distance.get(b)!);
 }
 

@@ -18,7 +18,8 @@ export interface HostTensor extends TensorType {
 /** Number of elements. */
 export const sizeOf = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1);
 
-export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((extent, i) => extent === b[i]);
+export const sameShape = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((extent, i) => extent === b[i]);
 
 /** Row-major strides in elements. */
 export function stridesOf(shape: Shape): number[] {
@@ -32,13 +33,17 @@ export function stridesOf(shape: Shape): number[] {
 }
 
 /** As error messages write it: `f32[32,784]`. */
-export const formatType = (type: TensorType): string => `${dtypes[type.dtype].short}[${type.shape.join(",")}]`;
+export const formatType = (type: TensorType): string =>
+  `${dtypes[type.dtype].short}[${type.shape.join(",")}]`;
 
 /** `axis` counted from the front, -1 being the last; an error names `operation` if it is out of range. */
 export function resolveAxis(operation: string, axis: number, rank: number): number {
   const resolved = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || resolved < 0 || resolved >= rank) {
-    throw new SlalomError("shape", `${operation}: axis ${axis} is out of range for rank ${rank}; expected ${-rank} to ${rank - 1}.`);
+    throw new SlalomError(
+      "shape",
+      `${operation}: axis ${axis} is out of range for rank ${rank}; expected ${-rank} to ${rank - 1}.`,
+    );
   }
   return resolved;
 }

@@ -1,0 +1,40 @@
+/** The table of all operations: exhaustive, so that the type checker names what is missing. */
+import type { Operation, OperationName } from "../tensor.js";
+import { broadcastOperation, sumOperation } from "./broadcast.js";
+import { dotOperation } from "./dot.js";
+import { elementwiseOperations } from "./elementwise.js";
+import { scatterAddOperation, takeOperation } from "./indexing.js";
+import { leafOperations } from "./leaves.js";
+import {
+  concatOperation,
+  padOperation,
+  reshapeOperation,
+  sliceOperation,
+  transposeOperation,
+} from "./movement.js";
+import { argmaxOperation, reduceMaxOperation, reduceMinOperation } from "./reduce.js";
+
+export const operations: { readonly [N in OperationName]: Operation<N> } = {
+  ...leafOperations,
+  ...elementwiseOperations,
+  sum: sumOperation,
+  reduceMax: reduceMaxOperation,
+  reduceMin: reduceMinOperation,
+  argmax: argmaxOperation,
+  broadcast: broadcastOperation,
+  reshape: reshapeOperation,
+  transpose: transposeOperation,
+  slice: sliceOperation,
+  pad: padOperation,
+  concat: concatOperation,
+  dot: dotOperation,
+  take: takeOperation,
+  scatterAdd: scatterAddOperation,
+};
+
+/** The record of one operation, for code that treats all operations alike. */
+export const operationOf = (name: OperationName): Operation<OperationName> =>
+  operations[name] as unknown as Operation<OperationName>;
+
+export const isElementwise = (name: OperationName): name is keyof typeof elementwiseOperations =>
+  name in elementwiseOperations;
