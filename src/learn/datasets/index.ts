@@ -1,0 +1,58 @@
+/** Data sets: the built-in ones by name, those from arrays and files, and the contract that all keep. */
+import { unknownName } from "../../base/errors.js";
+import type { DatasetSource } from "./dataset.js";
+import { mnistDataset } from "./mnist.js";
+import { blobs, spirals } from "./synthetic.js";
+
+/** The built-in data sets with their default options; nothing is read before `load`. */
+export const datasets: readonly DatasetSource[] = [mnistDataset(), blobs(), spirals()];
+
+/** The built-in data set of that name; throws "name" with the valid ones. */
+export function findDataset(name: string): DatasetSource {
+  const found = datasets.find((source) => source.name === name);
+  if (found === undefined)
+    throw unknownName(
+      "data set",
+      name,
+      datasets.map((source) => source.name),
+    );
+  return found;
+}
+
+export {
+  type ArrayData,
+  type ArraysOptions,
+  type ClassificationOptions,
+  classification,
+  type NestedNumbers,
+  regression,
+} from "./arrays.js";
+export {
+  checkDataset,
+  type Dataset,
+  type DatasetSource,
+  type Split,
+  type SplitName,
+  sourceOf,
+  splitNames,
+} from "./dataset.js";
+export {
+  type ArrayNames,
+  type CsvDatasetOptions,
+  csvDataset,
+  type IdxDatasetOptions,
+  type IdxFiles,
+  idxDataset,
+  type NpyDatasetOptions,
+  type NpzDatasetOptions,
+  npyDataset,
+  npzDataset,
+} from "./files.js";
+export { type CsvOptions, type CsvTable, decodeCsv, readCsv } from "./formats/csv.js";
+export type { NamedBytes } from "./formats/file.js";
+export { decodeIdx, readIdx } from "./formats/idx.js";
+export { decodeNpy, readNpy } from "./formats/npy.js";
+export { type NpzArchive, openNpz, readNpz } from "./formats/npz.js";
+export { type MnistOptions, mnistDataset } from "./mnist.js";
+export { type SplitOptions, splitDataset, takeFirst } from "./split.js";
+export { type BlobsOptions, blobs, type SpiralsOptions, spirals } from "./synthetic.js";
