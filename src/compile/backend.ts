@@ -1,0 +1,28 @@
+/** What a device offers: it compiles programs; a compiled program owns its memory and runs its entries. */
+import type { TypedArray } from "../base/dtype.js";
+import type { Program } from "./program.js";
+
+export interface Backend {
+  readonly name: string;
+  /** What it found and chose, in one line for people: `cpu (oneDNN 2.6.3, relaxed SIMD)`. */
+  readonly description: string;
+  /** Throws a SlalomError "device" if the program does not fit into memory. */
+  compile(program: Program): Executable;
+}
+
+export interface Executable {
+  /** Bytes of memory that the program owns. */
+  readonly bytes: number;
+  /**
+   * Runs `entry` `steps` times; at most the trace capacity of the program, 1 if absent.
+   */
+  run(entry: string, steps?: number): void;
+  /** A copy of a variable's values. */
+  read(variable: string): TypedArray;
+  /** Sets a variable; throws a SlalomError "shape" where the number of values differs. */
+  write(variable: string, values: TypedArray | readonly number[]): void;
+  /** What the last run of `entry` recorded under `trace`: its steps one after another. */
+  trace(entry: string, trace: string): TypedArray;
+  /** Frees memory and library handles; the executable is of no use afterwards. */
+  release(): void;
+}

@@ -1,0 +1,146 @@
+/**
+ * The plan: what any device is handed to run. A list of kernel calls over one arena of memory; plain data, so
+ * it can be printed, serialised and sent to another thread. Offsets and strides of accesses count elements.
+ */
+import type { DType, TypedArray } from "../base/dtype.js";
+import type { Shape } from "../base/shape.js";
+import type { ElementwiseAttributes, ElementwiseName } from "../graph/tensor.js";
+
+export interface Plan {
+  readonly name: string;
+  /** Size of the arena: every buffer lies in it, aligned to 64 bytes and padded to a multiple of 64. */
+  readonly arenaBytes: number;
+  readonly buffers: readonly PlanBuffer[];
+  readonly constants: readonly { readonly buffer: number; readonly data: TypedArray }[];
+  readonly entries: Readonly<Record<string, PlanEntry>>;
+}
+
+/** state and input keep their bytes between runs; temporaries share memory by liveness. */
+export type BufferRole = "state" | "input" | "constant" | "trace" | "temporary";
+
+export interface PlanBuffer {
+  /** The variable's or trace's name; for a temporary, what computed it. */
+  readonly name: string;
+  readonly role: BufferRole;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** Byte offset in the arena. */
+  readonly offset: number;
+}
+
+/** One step: kernels in order, then `traces` copied to place `step` of this call in their ring. */
+export interface PlanEntry {
+  readonly kernels: readonly Kernel[];
+  readonly traces: readonly {
+    readonly name: string;
+    readonly source: number;
+    readonly target: number;
+    readonly bytes: number;
+  }[];
+}
+
+export type Kernel = LoopKernel | GemmKernel | ScatterAddKernel;
+
+/** Element `offset + sum over loop dimensions of index * stride` of a buffer. */
+export interface Access {
+  /** Index into the plan's buffers. */
+  readonly buffer: number;
+  readonly offset: number;
+  /** One for each loop dimension; 0 where it does not move. */
+  readonly strides: readonly number[];
+}
+
+/**
+ * A loop nest with a straight-line body: elementwise operations fused with each other, with the reading of
+ * views and gathered rows, and with reductions. Everything a body reads from a buffer that the same kernel
+ * stores to is read at the very index that is stored, so iterations may run in any order.
+ */
+export interface LoopKernel {
+  readonly kind: "loop";
+  /** The operations inside, for people. */
+  readonly name: string;
+  /** Extents, outermost first; empty: the body runs once. No extent is 0. */
+  readonly extents: readonly number[];
+  /** Which dimensions the reductions fold; all false without reductions. */
+  readonly reduced: readonly boolean[];
+  /** Static single assignment: instruction i computes value i. */
+  readonly body: readonly Instruction[];
+  readonly stores: readonly { readonly value: number; readonly access: Access }[];
+  /** Folds over the reduced dimensions; the access has stride 0 there. */
+  readonly reductions: readonly {
+    readonly value: number;
+    readonly combine: Combine;
+    readonly access: Access;
+  }[];
+}
+
+export type Combine = "sum" | "max" | "min";
+
+export type Instruction = { readonly dtype: DType } & (
+  | { readonly op: "load"; readonly access: Access }
+  | { readonly op: "literal"; readonly value: number }
+  /** offset + sum of index * stride. */
+  | { readonly op: "index"; readonly offset: number; readonly strides: readonly number[] }
+  /** The element at `access` moved by `clamp(value `index`, 0, extent - 1) * stride`. */
+  | {
+      readonly op: "gather";
+      readonly access: Access;
+      readonly index: number;
+      readonly extent: number;
+      readonly stride: number;
+    }
+  | ElementwiseInstruction
+);
+
+/** `inputs` are numbers of earlier instructions; `dtype` is the result's. */
+export type ElementwiseInstruction = {
+  [N in ElementwiseName]: {
+    readonly op: N;
+    readonly inputs: readonly number[];
+    readonly attributes: ElementwiseAttributes[N];
+  };
+}[ElementwiseName];
+
+/** C = A B, or C += A B; row-major; for each index of the batch dimensions. */
+export interface GemmKernel {
+  readonly kind: "gemm";
+  readonly name: string;
+  readonly dtype: "float32" | "float64";
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly a: GemmOperand;
+  readonly b: GemmOperand;
+  readonly c: GemmOperand;
+  readonly accumulate: boolean;
+  /** Extents of the loops around the product, outermost first. */
+  readonly batch: readonly number[];
+}
+
+export interface GemmOperand {
+  readonly buffer: number;
+  readonly offset: number;
+  /** Elements from one row to the next, as stored. */
+  readonly leading: number;
+  /** The operand is stored transposed: [k,m] for A, [n,k] for B; never C. */
+  readonly transposed: boolean;
+  /** One for each batch dimension. */
+  readonly batchStrides: readonly number[];
+}
+
+/**
+ * target (contiguous [outer, extent, inner]) = 0; target[o, clamp(indices[n]), i] += updates (contiguous
+ * [outer, count, inner])[o, n, i]; indices contiguous int32 [count].
+ */
+export interface ScatterAddKernel {
+  readonly kind: "scatterAdd";
+  readonly name: string;
+  readonly dtype: DType;
+  readonly outer: number;
+  readonly count: number;
+  readonly extent: number;
+  readonly inner: number;
+  readonly updates: number;
+  readonly indices: number;
+  readonly target: number;
+}
