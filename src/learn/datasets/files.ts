@@ -146,7 +146,8 @@ export interface NpyDatasetOptions extends NumpyOptions {
 export function npyDataset(options: NpyDatasetOptions): DatasetSource {
   checkKeys("npyDataset", options, [...fileOptions, "classes", "task", "inputs", "targets"]);
   return lazily(options, options.inputs, countOf(options.classes), async (common) => {
-    const [inputs, targets] = await Promise.all([readNpy(options.inputs), readNpy(options.targets)]);
+    const inputs = await readNpy(options.inputs);
+    const targets = await readNpy(options.targets);
     return fromTensors({ ...common, classes: options.classes }, options.task, { inputs, targets }, {});
   });
 }
@@ -174,7 +175,8 @@ export function idxDataset(options: IdxDatasetOptions): DatasetSource {
   checkKeys("idxDataset", options, [...fileOptions, "images", "labels", "test", "shape", "classes"]);
   const { shape = "flat", classes } = options;
   const read = async (files: IdxFiles): Promise<Pair> => {
-    const [images, targets] = await Promise.all([readIdx(files.images), readIdx(files.labels)]);
+    const images = await readIdx(files.images);
+    const targets = await readIdx(files.labels);
     const [count, ...stored] = images.shape;
     const image = stored.length === 2 ? [...stored, 1] : stored;
     return {

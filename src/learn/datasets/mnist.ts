@@ -49,9 +49,10 @@ export function mnistDataset(options: MnistOptions = {}): DatasetSource {
     classes: 10,
     async load(): Promise<Dataset> {
       const folder = options.folder ?? packageFolder();
-      const [trainInputs, trainTargets, testInputs, testTargets] = await Promise.all(
-        files.map((file) => readOriginal(folder, file)),
-      );
+      // One after the other: of several broken files the same one is always named.
+      const tensors: HostTensor[] = [];
+      for (const file of files) tensors.push(await readOriginal(folder, file));
+      const [trainInputs, trainTargets, testInputs, testTargets] = tensors;
       const whole = checkDataset({
         name,
         title,

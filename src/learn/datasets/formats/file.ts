@@ -44,7 +44,7 @@ export function requireBytes(
     file,
     offset: bytes.length,
     received: "the end of the file",
-    expected: `${offset + length} bytes in all: ${what} takes ${length} from byte ${offset}`,
+    expected: `${offset + length} bytes in all, ${length} from byte ${offset} for ${what}`,
     remedy: "The file looks truncated: copy or download it again.",
   });
 }
