@@ -1,0 +1,23 @@
+/** What a model is: from the shape of an example and a number of outputs to layers with parameters. */
+import type { Shape } from "../../base/shape.js";
+import type { BuiltLayer } from "../layers/layer.js";
+
+/** What a run's configuration can hold. */
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [name: string]: Json | undefined };
+
+export interface Model {
+  /** Short and plain, as in "softmax": problems are named after it. */
+  readonly name: string;
+  /** As figures print it. */
+  readonly title: string;
+  /** All that sets this model apart from another of its name; goes into the run store. */
+  readonly options: Readonly<Record<string, Json>>;
+  /** @param outputs number of logits or of regression targets: the built layer's output is [outputs] */
+  build(exampleShape: Shape, outputs: number): BuiltLayer;
+}
