@@ -1,0 +1,9 @@
+/** The run store: studies and runs as folders that survive; the only source of figures and claims. */
+export { runId, slugOf } from "./identity.js";
+export { decode, encode } from "./json.js";
+export type { Curve, RunRows, Tail } from "./metrics.js";
+export { loadStudy, readRun, type StoredRun, type StoredStudy, tail } from "./read.js";
+export * from "./records.js";
+export { type CreateStudyOptions, openStore, type Store, Study } from "./store.js";
+export { betterSide, meets, type RunOutcome } from "./summary.js";
+export { RunWriter } from "./writer.js";

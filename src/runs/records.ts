@@ -1,0 +1,147 @@
+/**
+ * What the run store keeps: the records of a study, of a run, of a measured step and of a run's end.
+ *
+ *   <root>/<study>/study.json
+ *   <root>/<study>/runs/<runId>/run.json       the configuration; written once, before the first row
+ *                               metrics.jsonl  one line a measured step; appended, never rewritten
+ *                               summary.json   how it ended; a run without one is unfinished
+ */
+
+/** The layout that this version writes; a store with a larger number is refused. */
+export const storeFormat = 1;
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** Which side of `value` a metric has to reach. */
+export interface Target {
+  readonly metric: string;
+  readonly value: number;
+  readonly direction: "below" | "above";
+}
+
+/** One optimizer of a study with the values that its grid takes. */
+export interface OptimizerGrid {
+  readonly optimizer: string;
+  /** What figures and tables call it; `optimizer` when absent. */
+  readonly label?: string;
+  readonly hyperparameters: Readonly<Record<string, readonly number[]>>;
+  readonly schedule?: Json;
+  readonly clipNorm?: number;
+  readonly decoupledWeightDecay?: number;
+}
+
+/** With what a study was computed. */
+export interface Versions {
+  readonly slalom: string;
+  readonly node: string;
+  /** As the backend describes itself: its name and the libraries it found. */
+  readonly backend: string;
+  /** The model name of the processor. */
+  readonly cpu: string;
+}
+
+/** The whole question that a study asks; `study.json` holds it. */
+export interface StudyRecord {
+  /** The folder's name: letters, digits, `.`, `_`, `-`. */
+  readonly name: string;
+  readonly title?: string;
+  readonly problem: string;
+  readonly problemOptions?: Json;
+  readonly optimizers: readonly OptimizerGrid[];
+  readonly seeds: readonly number[];
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly batchSize?: number;
+  readonly shuffle?: boolean;
+  readonly dtype?: "float32" | "float64";
+  readonly targets: readonly Target[];
+  /** True when the seed changes nothing: fixed start, full batch. One run then says everything. */
+  readonly deterministic?: boolean;
+  /** Any further setting; compared on resume like the others. */
+  readonly options?: Json;
+  readonly versions: Versions;
+  /** ISO 8601. */
+  readonly created: string;
+}
+
+/** Everything that determines a run's numbers. */
+export interface RunConfiguration {
+  readonly problem: string;
+  readonly problemOptions?: Json;
+  readonly optimizer: string;
+  /** What figures and tables call it; `optimizer` when absent. */
+  readonly label?: string;
+  readonly hyperparameters: Readonly<Record<string, number>>;
+  readonly schedule?: Json;
+  readonly clipNorm?: number;
+  readonly decoupledWeightDecay?: number;
+  readonly seed: number;
+  readonly batchSize?: number;
+  readonly epochs?: number;
+  readonly steps: number;
+  readonly shuffle: boolean;
+  readonly dtype: "float32" | "float64";
+  readonly backend: string;
+}
+
+/** `run.json`. */
+export interface RunRecord {
+  readonly id: string;
+  readonly configuration: RunConfiguration;
+  /** ISO 8601. */
+  readonly created: string;
+  /** Who writes it: tells a running run from one that was killed. */
+  readonly writer: { readonly pid: number; readonly host: string };
+}
+
+/**
+ * The state of a run. "completed" and "diverged" are results and never repeated; "interrupted" and "failed"
+ * are repeated on resume; "running" has a live writer.
+ */
+export type RunStatus = "running" | "completed" | "diverged" | "interrupted" | "failed";
+
+/** The statuses that a run may end with. */
+export type EndStatus = Exclude<RunStatus, "running">;
+
+export const isResult = (status: RunStatus): boolean => status === "completed" || status === "diverged";
+
+/**
+ * The metrics measured at one step: `step` (updates done, 0 before the first), `timeS` (training seconds so
+ * far), `epoch` where there are epochs, and any of `trainLoss`, `validationLoss`, `validationAccuracy`,
+ * `testLoss`, `testAccuracy`, `gradientNorm`, `parameter.<name>`, ... A row need not hold every metric.
+ */
+export type MetricRow = { step: number; timeS: number; epoch?: number } & Record<string, number>;
+
+/** What blew up. */
+export interface Divergence {
+  readonly step: number;
+  /** "loss", "parameter weight", ... */
+  readonly quantity: string;
+  /** NaN, an infinity, or the value that passed the bound. */
+  readonly value: number;
+  readonly lastFiniteLoss: number;
+}
+
+/** The first measured step at which a target held; nulls where it never did. */
+export interface TargetReached extends Target {
+  readonly step: number | null;
+  readonly epoch: number | null;
+  readonly timeS: number | null;
+}
+
+/** `summary.json`: enough for every ranking, so that rankings never read rows. */
+export interface RunSummary {
+  readonly status: EndStatus;
+  readonly stepsDone: number;
+  readonly epochsDone?: number;
+  readonly timeS: number;
+  /** The last measured value of each metric. */
+  readonly final: Readonly<Record<string, number>>;
+  /** The best finite value of each metric that has a better side. */
+  readonly best: Readonly<Record<string, { readonly value: number; readonly step: number }>>;
+  readonly targets: readonly TargetReached[];
+  readonly divergence?: Divergence;
+  /** Final parameters by name, row-major, where they are under 100 numbers together. */
+  readonly parameters?: Readonly<Record<string, readonly number[]>>;
+  readonly error?: string;
+}
