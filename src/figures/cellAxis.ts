@@ -47,11 +47,15 @@ export function cellAxis(options: {
     return pixel(options.spacing === "even" ? interpolate(places, place(value)) + 0.5 : place(value));
   };
   const center = (i: number) => (pixel(bounds[i]) + pixel(bounds[i + 1])) / 2;
-  const ticks = thin(
+  const named = thin(
     values.map((value) => ({ value, label: formatNumber(value) })),
     values.map((_, i) => center(i)),
     range,
   );
+  // Where not every cell can be named, round values say more than every third cell.
+  const isRound = named.length < values.length && options.spacing !== "even";
+  const unplace = (position: number) => (kind === "log" ? 10 ** position : position);
+  const round = makeScale({ kind, domain: [unplace(first), unplace(last)], range });
   return {
     edges(value) {
       const i = values.indexOf(value);
@@ -61,7 +65,7 @@ export function cellAxis(options: {
     // An outermost cell reaches as far outward as inward, so that its value is in its middle; inner
     // cells of uneven steps are not centred, but the tick stands at the value.
     scale: { ...makeScale({ kind: "linear", domain: [0, 1], range }), toPixel: (value) => toPixel(value) },
-    ticks: { major: ticks, minor: [] },
+    ticks: isRound ? round.ticks(range[1] > range[0] ? 56 : 30) : { major: named, minor: [] },
   };
 }
 

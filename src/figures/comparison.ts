@@ -141,7 +141,14 @@ function drawColumn(options: {
   }
   rows.forEach((row, i) => {
     const y = area.y + (i + 0.5) * rowPx;
-    parts.push(drawValue(values[i], options.styleOf.get(row)!, { frame, scale, y }));
+    parts.push(
+      drawValue(values[i], options.styleOf.get(row)!, {
+        frame,
+        scale,
+        y,
+        badEnd: column.better === "higher" ? frame.x + 6 : frame.x + frame.width - 6,
+      }),
+    );
     const isPlain = isFinished(values[i]);
     parts.push(
       drawText(
@@ -157,13 +164,11 @@ function drawColumn(options: {
 function drawValue(
   value: ComparisonValue,
   style: SeriesStyle,
-  place: { frame: Rect; scale: Scale; y: number },
+  place: { frame: Rect; scale: Scale; y: number; badEnd: number },
 ): string {
   const { frame, scale, y } = place;
   if (!isFinished(value))
-    return value.outcome === "diverged"
-      ? divergedMark({ x: frame.x + frame.width - 6, y }, style.colour)
-      : "";
+    return value.outcome === "diverged" ? divergedMark({ x: place.badEnd, y }, style.colour) : "";
   const parts: string[] = [];
   if (value.lower !== undefined && value.upper !== undefined) {
     const ends = [value.lower, value.upper].map((end) => ({ x: scale.toPixel(end), y }));
@@ -172,15 +177,15 @@ function drawValue(
       for (const end of [from, to])
         parts.push(
           segment(
-            { x: end.x, y: y - 4 },
-            { x: end.x, y: y + 4 },
+            { x: end.x, y: y - 5 },
+            { x: end.x, y: y + 5 },
             { stroke: style.colour, "stroke-width": 2 },
           ),
         );
     }
   }
   const x = scale.toPixel(value.value!);
-  if (x >= frame.x && x <= frame.x + frame.width) parts.push(marker({ x, y }, style, 64));
+  if (x >= frame.x && x <= frame.x + frame.width) parts.push(marker({ x, y }, style, 44));
   return parts.join("\n");
 }
 

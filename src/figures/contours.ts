@@ -17,7 +17,7 @@ export interface Grid {
 export function sampleGrid(
   evaluate: (x: number, y: number) => number,
   domain: { readonly x: readonly [number, number]; readonly y: readonly [number, number] },
-  count = 121,
+  count = 181,
 ): Grid {
   const spread = ([low, high]: readonly [number, number]) =>
     Array.from({ length: count }, (_, i) => low + ((high - low) * i) / (count - 1));
@@ -60,8 +60,8 @@ export function logLevels(grid: Grid, count = 12): number[] {
   const base = sorted[0];
   const high = sorted[sorted.length - 1] - base;
   if (!(high > 0)) return [];
-  // The lowest ring encloses about a thousandth of the grid: smaller ones would show its cells.
-  const low = Math.max(sorted[Math.ceil(sorted.length * 0.0015)] - base, high * 1e-9);
+  // The lowest ring encloses about a hundredth of the grid: smaller ones would show its cells.
+  const low = Math.max(sorted[Math.ceil(sorted.length * 0.012)] - base, high * 1e-9);
   return Array.from({ length: count }, (_, i) => base + low * (high / low) ** (i / count));
 }
 
@@ -80,15 +80,16 @@ function cellEdges(
   height: (i: number, j: number) => number,
   level: number,
 ): [Edge, Edge][] {
-  const bottom: Edge = { kind: "h", i, j };
-  const top: Edge = { kind: "h", i, j: j + 1 };
-  const left: Edge = { kind: "v", i, j };
-  const right: Edge = { kind: "v", i: i + 1, j };
   const code =
     (isAbove(i, j) ? 1 : 0) +
     (isAbove(i + 1, j) ? 2 : 0) +
     (isAbove(i + 1, j + 1) ? 4 : 0) +
     (isAbove(i, j + 1) ? 8 : 0);
+  if (code === 0 || code === 15) return [];
+  const bottom: Edge = { kind: "h", i, j };
+  const top: Edge = { kind: "h", i, j: j + 1 };
+  const left: Edge = { kind: "v", i, j };
+  const right: Edge = { kind: "v", i: i + 1, j };
   if (code === 5 || code === 10) {
     // A saddle: the mean decides whether the two high corners are joined.
     const mean = (height(i, j) + height(i + 1, j) + height(i + 1, j + 1) + height(i, j + 1)) / 4;

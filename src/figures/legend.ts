@@ -25,11 +25,9 @@ export function layoutLegend(options: {
   if (items.length === 0) return { height: 0, draw: () => "" };
   const titleWidth = options.title === undefined ? 0 : textWidth(options.title, { size: titleSize }) + 12;
   const widths = items.map((item) => swatchWidth + 6 + textWidth(item.label) + 16);
-  const isOneRow = titleWidth + widths.reduce((sum, one) => sum + one, 0) - 16 <= width;
-  const room = width - titleWidth;
-  const columnWidth = Math.min(room, Math.max(...widths));
-  const columns = Math.max(1, Math.floor((room + 16) / columnWidth));
-  const rows = isOneRow ? 1 : Math.ceil(items.length / columns);
+  const room = Math.max(0, width - titleWidth) + 16;
+  const places = arrange(widths, room);
+  const rows = Math.max(...places.map((place) => place.row)) + 1;
   return {
     height: rows * rowHeight + 6,
     draw: (at) => {
@@ -44,15 +42,8 @@ export function layoutLegend(options: {
           ),
         );
       }
-      let x = at.x + titleWidth;
       items.forEach((item, index) => {
-        const place = isOneRow
-          ? { x, y: firstY }
-          : {
-              x: at.x + titleWidth + (index % columns) * columnWidth,
-              y: firstY + Math.floor(index / columns) * rowHeight,
-            };
-        x += widths[index];
+        const place = { x: at.x + titleWidth + places[index].x, y: firstY + places[index].row * rowHeight };
         const label = fitText(item.label, width - (place.x - at.x) - swatchWidth - 6);
         parts.push(item.swatch(place));
         parts.push(drawText(label, { x: place.x + swatchWidth + 6, y: place.y }, { align: "middle" }));
@@ -60,6 +51,21 @@ export function layoutLegend(options: {
       return group({ class: "legend" }, parts);
     },
   };
+}
+
+/** Aligned columns, unless running text takes fewer rows (one long name would widen every column). */
+function arrange(widths: readonly number[], room: number): { x: number; row: number }[] {
+  const running: { x: number; row: number }[] = [];
+  let [x, row] = [0, 0];
+  for (const width of widths) {
+    if (x > 0 && x + width > room) [x, row] = [0, row + 1];
+    running.push({ x, row });
+    x += width;
+  }
+  const columnWidth = Math.max(...widths);
+  const columns = Math.max(1, Math.floor(room / columnWidth));
+  if (row === 0 || row + 1 < Math.ceil(widths.length / columns)) return running;
+  return widths.map((_, index) => ({ x: (index % columns) * columnWidth, row: Math.floor(index / columns) }));
 }
 
 /** A piece of line, with the category's marker on it when asked for. */

@@ -76,7 +76,7 @@ export function starMark(at: Point, areaPx = 130): string {
 }
 
 /** A head of `lengthPx` at `at` that points from `from`. */
-export function arrowHead(from: Point, at: Point, colour: string, lengthPx = 7): string {
+export function arrowHead(from: Point, at: Point, colour: string, lengthPx = 8.5): string {
   const length = Math.hypot(at.x - from.x, at.y - from.y);
   if (length === 0) return "";
   const [ux, uy] = [(at.x - from.x) / length, (at.y - from.y) / length];

@@ -2,7 +2,7 @@
  * PNG from SVG with resvg and the DejaVu fonts that come with the package: the same picture on every
  * machine, whatever fonts it has. Both are loaded at the first use only; resvg is a native module.
  */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { SlalomError } from "../base/errors.js";
@@ -59,7 +59,7 @@ function writeAside(path: string, content: string | Uint8Array): void {
     writeFileSync(aside, content);
     renameSync(aside, path);
   } catch (cause) {
-    rmSync(aside, { force: true });
+    if (existsSync(aside)) rmSync(aside);
     throw new SlalomError(
       "store",
       `figures: could not write ${path}: ${cause instanceof Error ? cause.message : String(cause)}. Is the folder writable?`,

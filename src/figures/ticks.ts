@@ -24,7 +24,7 @@ export function linearTicks(domain: readonly [number, number], count: number): T
  */
 export function logTicks(domain: readonly [number, number], lengthPx: number, gapPx: number): Ticks {
   const [low, high] = domain;
-  const decades = Math.log10(high / low);
+  const decades = Math.log10(high) - Math.log10(low);
   const powers = exponents(low, high);
   const decadePx = lengthPx / decades;
   if (powers.length >= 3 || (powers.length === 2 && decadePx < 3.4 * gapPx))

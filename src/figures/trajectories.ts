@@ -69,8 +69,12 @@ function drawBody(data: TrajectoriesData, area: Rect): string[] {
   }
   parts.push(drawContours(data, domain, { frame, x, y }));
   const optima = (data.optima ?? []).map(([px, py]) => ({ x: x.toPixel(px), y: y.toPixel(py) }));
-  parts.push(...optima.filter((point) => contains(frame, point)).map((point) => starMark(point)));
-  parts.push(...data.paths.map((path, i) => drawPath(path, styles[i], { frame, x, y })));
+  parts.push(...optima.filter((point) => contains(frame, point)).map((point) => starMark(point, 260)));
+  // Diverged paths sweep over the whole frame: they lie below the others.
+  const order = data.paths.map((_, i) => i);
+  const isBelow = (i: number) => (data.paths[i].outcome === "diverged" ? 0 : 1);
+  order.sort((a, b) => isBelow(a) - isBelow(b) || a - b);
+  parts.push(...order.map((i) => drawPath(data.paths[i], styles[i], { frame, x, y })));
   parts.push(drawFrame(frame), drawXAxis(frame, x, xTicks(x), { within: area }), drawYAxis(frame, y, yt));
   if (data.x.label !== undefined) {
     parts.push(
@@ -99,7 +103,7 @@ function drawContours(
   const grid = typeof data.surface === "function" ? sampleGrid(data.surface, domain) : data.surface;
   const levels = [...(data.levels ?? logLevels(grid))].sort((a, b) => a - b);
   const shade = (index: number) => {
-    const grey = Math.round(214 + (38 * index) / Math.max(1, levels.length)).toString(16);
+    const grey = Math.round(196 + (56 * index) / Math.max(1, levels.length)).toString(16);
     return `#${grey}${grey}${Math.min(255, Number.parseInt(grey, 16) + 6).toString(16)}`;
   };
   const bands = levels.map((level, index) => {
@@ -135,7 +139,12 @@ function clampInto(points: readonly Point[], frame: Rect): Point[] {
 
 function drawPath(path: Trajectory, style: SeriesStyle, plot: Plot): string {
   const { frame } = plot;
-  const points = path.points.map(([px, py]) => ({ x: plot.x.toPixel(px), y: plot.y.toPixel(py) }));
+  const all = path.points.map(([px, py]) => ({ x: plot.x.toPixel(px), y: plot.y.toPixel(py) }));
+  // A diverged path ends where it leaves: later steps only jump across the frame.
+  const points =
+    path.outcome === "diverged"
+      ? all.slice(0, all.findLastIndex((point) => contains(frame, point)) + 2)
+      : all;
   const lines = clipPolyline(points, frame).map((part) => simplify(part));
   const outline = lines.map((part) => pathData(part)).join("");
   const stroke = { d: outline, fill: "none", "stroke-linejoin": "round" } as const;
