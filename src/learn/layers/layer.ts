@@ -6,8 +6,8 @@ import { constant, foldIn, foldInTensor, type Key, type RandomKey, type Tensor }
 export interface ParameterSpec {
   readonly shape: Shape;
   /**
-   * The first values, float32 (the trainer casts them). One key serves all parameters of a model: each derives its
-   * own from it.
+   * The first values, float32 or (where exact) float64; the trainer casts them to the run's dtype. One key serves all
+   * parameters of a model: each derives its own from it.
    */
   readonly initial: (key: Key) => Tensor;
 }

@@ -1,0 +1,14 @@
+/** Layers: what models are built of. */
+export { type ActivationName, activation, activationNames } from "./activation.js";
+export { type DenseOptions, dense } from "./dense.js";
+export { dropout } from "./dropout.js";
+export { flatten } from "./flatten.js";
+export {
+  type BuiltLayer,
+  type Context,
+  type Layer,
+  type ParameterSpec,
+  type Parameters,
+  partKey,
+} from "./layer.js";
+export { sequential } from "./sequential.js";

@@ -1,0 +1,16 @@
+/** Softmax regression: one dense layer; with cross-entropy the loss is convex. */
+import { zeroValues } from "../initializers/index.js";
+import { dense, flatten, sequential } from "../layers/index.js";
+import type { Model } from "./model.js";
+
+/**
+ * logits = W x + b, weights and biases starting from zero: every start ends at the one optimum.
+ * 7,850 parameters for 784 inputs and 10 classes.
+ */
+export const softmaxRegression = (): Model => ({
+  name: "softmax",
+  title: "softmax regression",
+  options: {},
+  build: (exampleShape, outputs) =>
+    sequential([flatten(), dense(outputs, { initializer: zeroValues })]).build(exampleShape),
+});
