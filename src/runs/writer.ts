@@ -36,12 +36,13 @@ export class RunWriter {
   append(rows: readonly MetricRow[]): void {
     invariant(!this.ended, `run ${this.id}: rows after its end`);
     if (rows.length === 0) return;
+    let lastStep = this.lastStep;
     for (const row of rows) {
       invariant(
-        Number.isInteger(row.step) && row.step > this.lastStep,
-        `run ${this.id}: a row of step ${row.step} after step ${this.lastStep}`,
+        Number.isInteger(row.step) && row.step > lastStep,
+        `run ${this.id}: a row of step ${row.step} after step ${lastStep}`,
       );
-      this.lastStep = row.step;
+      lastStep = row.step;
     }
     const text = encodeRows(rows);
     // Opened for each batch: a grid of a thousand lanes would run out of file descriptors.
@@ -54,6 +55,8 @@ export class RunWriter {
         throw error;
       }
     });
+    // Only now: a batch that failed may be appended again.
+    this.lastStep = lastStep;
     for (const row of rows) this.summary.add(row);
   }
 
