@@ -132,7 +132,7 @@ export function permute([k0, k1]: Key, position: number, count: number): number 
 
 /** Bits of each Feistel half: 2^(2 half) >= count, at least one bit. */
 export const permutationHalfBits = (count: number): number =>
-  Math.max(1, Math.ceil(Math.ceil(Math.log2(count)) / 2));
+  Math.max(1, (33 - Math.clz32(Math.max(count, 1) - 1)) >> 1);
 
 /** Multiply-xorshift mixing of one word under two key words. */
 function mix(word: number, k0: number, k1: number): number {

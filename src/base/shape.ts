@@ -42,7 +42,7 @@ export function resolveAxis(operation: string, axis: number, rank: number): numb
   if (!Number.isInteger(axis) || resolved < 0 || resolved >= rank) {
     throw new SlalomError(
       "shape",
-      `${operation}: axis ${axis} is out of range for rank ${rank}; expected ${-rank} to ${rank - 1}.`,
+      `${operation}: axis ${axis} is out of range for rank ${rank}; ${rank === 0 ? "a scalar has no axes" : `expected ${-rank} to ${rank - 1}`}.`,
     );
   }
   return resolved;

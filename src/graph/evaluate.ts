@@ -1,7 +1,7 @@
 /** Values of a graph by each operation's own plain loops: slow, simple, the oracle for every backend. */
 
 import { SlalomError } from "../base/errors.js";
-import { formatType, type HostTensor, sameShape } from "../base/shape.js";
+import { formatType, type HostTensor, sameShape, sizeOf } from "../base/shape.js";
 import { operationOf } from "./operations/index.js";
 import type { Tensor } from "./tensor.js";
 import { topologicalOrder } from "./traverse.js";
@@ -21,6 +21,12 @@ export function evaluate(
       throw new SlalomError(
         "shape",
         `evaluate: value ${formatType(given)} for a variable of type ${formatType(node)}; expected equal types.`,
+      );
+    }
+    if (given && given.data.length !== sizeOf(given.shape)) {
+      throw new SlalomError(
+        "shape",
+        `evaluate: value ${formatType(given)} holds ${given.data.length} elements; expected ${sizeOf(given.shape)}.`,
       );
     }
     const inputs = node.inputs.map((input) => computed.get(input)!);

@@ -2,7 +2,7 @@
  * The functions that models, losses and optimizers are written with. Operands broadcast as in NumPy, numbers
  * take the dtype of the tensor beside them, axes may count from the end.
  */
-import type { DType } from "../base/dtype.js";
+import { type DType, isFloat } from "../base/dtype.js";
 import { SlalomError } from "../base/errors.js";
 import { broadcastShapes, formatType, resolveAxis, type Shape, sameShape, sizeOf } from "../base/shape.js";
 import { broadcastAlong, sumOver } from "./operations/broadcast.js";
@@ -81,7 +81,11 @@ export const sigmoid = (x: Tensor): Tensor => primitive.sigmoid.apply([x], {});
 /** max(x, 0); its derivative at 0 is 0. */
 export const relu = (x: Tensor): Tensor => primitive.relu.apply([x], {});
 /** log(1 + exp(x)), without overflow. */
-export const softplus = (x: Tensor): Tensor => add(relu(x), log1p(exp(neg(abs(x)))));
+export function softplus(x: Tensor): Tensor {
+  // One branch holds 0: relu(x) and -abs(x), which meet there, would lose the derivatives of their sum.
+  const negative = less(x, 0);
+  return add(where(negative, 0, x), log1p(exp(where(negative, x, neg(x)))));
+}
 /** x Phi(x) in its tanh form (Hendrycks, Gimpel: "Gaussian error linear units", 2016, section 2). */
 export function gelu(x: Tensor): Tensor {
   const inner = mul(add(x, mul(mul(square(x), x), 0.044715)), Math.sqrt(2 / Math.PI));
@@ -161,10 +165,18 @@ export { dotGeneral as dot };
 // Movement.
 /** The same elements in another shape; one extent may be -1: whatever is left. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  const known = shape.reduce((product, extent) => (extent === -1 ? product : product * extent), 1);
+  const known = sizeOf(shape.filter((extent) => extent !== -1));
+  const open = shape.filter((extent) => extent === -1).length;
+  const left = sizeOf(x.shape) / known;
+  if (open > 1 || (open === 1 && !Number.isInteger(left))) {
+    throw new SlalomError(
+      "shape",
+      `reshape: ${formatType(x)} has ${sizeOf(x.shape)} elements, which do not fill [${shape}]; expected at most one -1 and a divisor of the count in the other extents.`,
+    );
+  }
   return reshapeTo(
     x,
-    shape.map((extent) => (extent === -1 ? sizeOf(x.shape) / known : extent)),
+    shape.map((extent) => (extent === -1 ? left : extent)),
   );
 }
 /** Axes in another order; reversed if none is given. */
@@ -177,7 +189,10 @@ export const transpose = (x: Tensor, permutation?: readonly number[]): Tensor =>
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   if (!sameShape(broadcastShapes("broadcastTo", x, { ...x, shape }), shape)) {
-    throw new SlalomError("shape", `broadcastTo: ${formatType(x)} does not broadcast to [${shape}].`);
+    throw new SlalomError(
+      "shape",
+      `broadcastTo: ${formatType(x)} does not broadcast to [${shape}]; expected equal extents or 1, aligned from the right.`,
+    );
   }
   // Axes of extent 1 that must grow are dropped first, then all missing axes are added at once.
   const offset = shape.length - x.shape.length;
@@ -249,7 +264,16 @@ function asTensors(name: string, a: Operand, b: Operand): [Tensor, Tensor] {
     );
   }
   const dtype = typeof a === "number" ? (b as Tensor).dtype : a.dtype;
-  const lift = (x: Operand): Tensor => (typeof x === "number" ? full([], x, dtype) : x);
+  const lift = (x: Operand): Tensor => {
+    if (typeof x !== "number") return x;
+    if (!isFloat(dtype) && !Number.isInteger(x)) {
+      throw new SlalomError(
+        "shape",
+        `${name}: the number ${x} beside ${formatType(typeof a === "number" ? (b as Tensor) : a)}; expected an integer. Cast the tensor to f32 first?`,
+      );
+    }
+    return full([], x, dtype);
+  };
   return [lift(a), lift(b)];
 }
 

@@ -26,7 +26,10 @@ export function formatGraph(outputs: Readonly<Record<string, Tensor>>): string {
 
 function formatAttributes(node: Tensor): string {
   if (node.op === "constant") return `{${node.attributes.data.length} values}`;
-  return Object.entries(node.attributes)
-    .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
-    .join(" ");
+  return (
+    Object.entries(node.attributes)
+      // JSON would write an infinite padding as null.
+      .map(([key, value]) => `${key}=${typeof value === "number" ? value : JSON.stringify(value)}`)
+      .join(" ")
+  );
 }

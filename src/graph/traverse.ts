@@ -1,4 +1,6 @@
 /** Walking a graph. */
+import { SlalomError } from "../base/errors.js";
+import { formatType, sameShape } from "../base/shape.js";
 import type { Tensor } from "./tensor.js";
 
 /** Every node that `outputs` depend on, inputs before users, each once; independent of recursion depth. */
@@ -45,6 +47,18 @@ export function rewrite(
   return outputs.map((output) => replaced.get(output)!);
 }
 
-/** The graph of `outputs` with some nodes swapped for others of the same type. */
-export const substitute = (outputs: readonly Tensor[], replacements: ReadonlyMap<Tensor, Tensor>): Tensor[] =>
-  rewrite(outputs, (node, original) => replacements.get(original) ?? node);
+/**
+ * The graph of `outputs` with some nodes swapped for others of the same type.
+ * @throws SlalomError "shape" where the types differ
+ */
+export function substitute(outputs: readonly Tensor[], replacements: ReadonlyMap<Tensor, Tensor>): Tensor[] {
+  for (const [from, to] of replacements) {
+    if (from.dtype !== to.dtype || !sameShape(from.shape, to.shape)) {
+      throw new SlalomError(
+        "shape",
+        `substitute: ${formatType(to)} in place of ${formatType(from)}; expected equal types.`,
+      );
+    }
+  }
+  return rewrite(outputs, (node, original) => replacements.get(original) ?? node);
+}

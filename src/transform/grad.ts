@@ -2,8 +2,9 @@
  * Reverse-mode differentiation as a transformation of the graph: the gradient is a graph again, so it can be
  * differentiated, batched and compiled like any other.
  */
+import { isFloat } from "../base/dtype.js";
 import { SlalomError } from "../base/errors.js";
-import { formatType, sameShape } from "../base/shape.js";
+import { formatType, sameShape, type TensorType } from "../base/shape.js";
 import { mul, sum } from "../graph/functions.js";
 import { add as addSame } from "../graph/operations/elementwise.js";
 import { operationOf } from "../graph/operations/index.js";
@@ -14,20 +15,27 @@ import { topologicalOrder } from "../graph/traverse.js";
 /**
  * d `loss` / d `wrt`, one tensor for each of `wrt`, of its type; zeros where the loss does not depend on it.
  * @param loss a float scalar
- * @throws SlalomError "shape" if the loss is no scalar
+ * @throws SlalomError "shape" if the loss is no float scalar
  */
 export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
-  if (loss.shape.length !== 0) {
-    throw new SlalomError(
-      "shape",
-      `grad: the loss is ${formatType(loss)}; expected a scalar. Take its sum or mean?`,
-    );
+  if (loss.shape.length !== 0 || !isFloat(loss.dtype)) {
+    const remedy = loss.shape.length !== 0 ? "a scalar. Take its sum or mean?" : "f32 or f64.";
+    throw new SlalomError("shape", `grad: the loss is ${formatType(loss)}; expected ${remedy}`);
   }
   return vjp(loss, wrt, full([], 1, loss.dtype));
 }
 
-/** The product of `cotangent` (of `output`'s type) with the Jacobian of `output` by each of `wrt`. */
+/**
+ * The product of `cotangent` (of `output`'s type) with the Jacobian of `output` by each of `wrt`.
+ * @throws SlalomError "shape" if the cotangent has another type than the output
+ */
 export function vjp(output: Tensor, wrt: readonly Tensor[], cotangent: Tensor): Tensor[] {
+  if (!sameType(cotangent, output)) {
+    throw new SlalomError(
+      "shape",
+      `vjp: the cotangent is ${formatType(cotangent)}; expected ${formatType(output)}, the output's type.`,
+    );
+  }
   const order = topologicalOrder([output]);
   const targets = new Set(wrt);
   const onPath = new Set<Tensor>();
@@ -59,15 +67,19 @@ export function hessianVectorProduct(
   vectors: readonly Tensor[],
 ): Tensor[] {
   wrt.forEach((tensor, i) => {
-    if (!vectors[i] || !sameShape(vectors[i].shape, tensor.shape)) {
+    if (!vectors[i] || !sameType(vectors[i], tensor)) {
       throw new SlalomError(
         "shape",
         `hessianVectorProduct: vector ${i} is ${vectors[i] ? formatType(vectors[i]) : "absent"}; expected ${formatType(tensor)}.`,
       );
     }
   });
+  if (wrt.length === 0) return [];
   const directional = grad(loss, wrt)
     .map((gradient, i) => sum(mul(gradient, vectors[i])))
     .reduce((total, term) => addSame(total, term));
   return grad(directional, wrt);
 }
+
+const sameType = (a: TensorType, b: TensorType): boolean =>
+  a.dtype === b.dtype && sameShape(a.shape, b.shape);

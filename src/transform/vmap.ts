@@ -3,7 +3,7 @@
  * once. Tensors that no lane changes are computed once.
  */
 import { SlalomError } from "../base/errors.js";
-import { formatType, type TensorType } from "../base/shape.js";
+import { formatType, resolveAxis, type TensorType } from "../base/shape.js";
 import { operationOf } from "../graph/operations/index.js";
 import { variable } from "../graph/operations/leaves.js";
 import { alignAxis } from "../graph/operations/movement.js";
@@ -26,7 +26,7 @@ export function batch(outputs: readonly Tensor[], replacements: ReadonlyMap<Tens
   return outputs.map((output) => done.get(output)!);
 }
 
-/** Where each argument has its lanes; undefined: shared by all lanes. */
+/** Where each argument has its lanes, -1 being its last axis; undefined: shared by all lanes. */
 export interface VmapOptions {
   readonly axes: readonly (number | undefined)[];
 }
@@ -35,8 +35,9 @@ export interface VmapOptions {
  * A function of many lanes from a function of one. Each result has its lanes on axis 0.
  * @throws SlalomError "shape" if no argument has lanes or their numbers differ
  */
-export function vmap(f: (...args: Tensor[]) => Tensor, { axes }: VmapOptions): (...args: Tensor[]) => Tensor {
+export function vmap(f: (...args: Tensor[]) => Tensor, options: VmapOptions): (...args: Tensor[]) => Tensor {
   return (...args) => {
+    const axes = resolveAxes(options.axes, args);
     const counts = args.flatMap((arg, i) => (axes[i] === undefined ? [] : [arg.shape[axes[i]]]));
     if (counts.length === 0 || counts.some((count) => count !== counts[0])) {
       throw new SlalomError(
@@ -58,3 +59,15 @@ export function vmap(f: (...args: Tensor[]) => Tensor, { axes }: VmapOptions): (
 }
 
 const withoutAxis = (type: TensorType, axis: number): number[] => type.shape.toSpliced(axis, 1);
+
+function resolveAxes(axes: VmapOptions["axes"], args: readonly Tensor[]): (number | undefined)[] {
+  if (axes.length !== args.length) {
+    throw new SlalomError(
+      "shape",
+      `vmap: ${axes.length} axes for ${args.length} arguments; expected one for each, undefined where it is shared.`,
+    );
+  }
+  return axes.map((axis, i) =>
+    axis === undefined ? undefined : resolveAxis("vmap", axis, args[i].shape.length),
+  );
+}

@@ -57,7 +57,15 @@ export const broadcastOperation = defineOperation("broadcast", {
 });
 
 export const sumOperation = defineOperation("sum", {
-  infer: ([x], { axes }) => ({ shape: x.shape.filter((_, axis) => !axes.includes(axis)), dtype: x.dtype }),
+  infer: ([x], { axes }) => {
+    if (x.dtype === "uint8") {
+      throw new SlalomError(
+        "shape",
+        `sum: ${formatType(x)} operand, whose sum would wrap at 256; expected f32, f64, i32. Cast it first.`,
+      );
+    }
+    return { shape: x.shape.filter((_, axis) => !axes.includes(axis)), dtype: x.dtype };
+  },
   gradient: ({ inputs: [x], attributes: { axes } }, g) => [
     broadcastAlong(
       g,

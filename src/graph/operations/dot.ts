@@ -14,12 +14,19 @@ export const dotOperation: DefinedOperation<"dot"> = defineOperation("dot", {
   infer: ([a, b], attributes) => {
     const { batch, contract } = attributes;
     const pairs = [...pairsOf(batch), ...pairsOf(contract)];
+    const named = (side: 0 | 1) => new Set([...batch[side], ...contract[side]]).size === pairs.length;
     const fits =
-      a.dtype === b.dtype && isFloat(a.dtype) && pairs.every(([i, j]) => a.shape[i] === b.shape[j]);
+      a.dtype === b.dtype &&
+      isFloat(a.dtype) &&
+      batch[0].length === batch[1].length &&
+      contract[0].length === contract[1].length &&
+      named(0) &&
+      named(1) &&
+      pairs.every(([i, j]) => a.shape[i] !== undefined && a.shape[i] === b.shape[j]);
     if (!fits) {
       throw new SlalomError(
         "shape",
-        `dot: ${formatType(a)} x ${formatType(b)}, contracting axes [${contract[0]}] with [${contract[1]}], batch axes [${batch[0]}] with [${batch[1]}]; expected floating point of one dtype and equal extents.`,
+        `dot: ${formatType(a)} x ${formatType(b)}, contracting axes [${contract[0]}] with [${contract[1]}], batch axes [${batch[0]}] with [${batch[1]}]; expected floating point of one dtype and pairs of distinct axes of equal extents.`,
       );
     }
     const extents = (side: 0 | 1) =>

@@ -230,7 +230,10 @@ export const elementwiseOperations = {
           log(where(less(fullLike(a, 0), a), a, one)),
           fullLike(a, 0),
         );
-        return [mul(g, mul(b, pow(a, sub(b, one)))), mul(g, mul(y, logOrZero))];
+        // 0^0 is constant along a: its derivative is 0, not 0 times an infinite power.
+        const flat = equal(maximum(abs(a), abs(b)), fullLike(a, 0));
+        const lowered = pow(a, where(flat, one, sub(b, one)));
+        return [mul(g, mul(b, lowered)), mul(g, mul(y, logOrZero))];
       },
       { accepts: floats },
     ),
@@ -307,6 +310,7 @@ export const elementwiseOperations = {
 const { apply: applyCast } = elementwiseOperations.cast;
 
 export const neg = (x: Tensor): Tensor => elementwiseOperations.neg.apply([x], {});
+export const abs = (x: Tensor): Tensor => elementwiseOperations.abs.apply([x], {});
 export const sign = (x: Tensor): Tensor => elementwiseOperations.sign.apply([x], {});
 export const log = (x: Tensor): Tensor => elementwiseOperations.log.apply([x], {});
 export const sin = (x: Tensor): Tensor => elementwiseOperations.sin.apply([x], {});

@@ -1,7 +1,7 @@
 /** Reading rows by index, and its adjoint: adding rows into places. Indices outside the axis are clamped. */
 import { allocate } from "../../base/dtype.js";
 import { SlalomError } from "../../base/errors.js";
-import { formatType, sizeOf } from "../../base/shape.js";
+import { formatType, sameShape, sizeOf } from "../../base/shape.js";
 import type { Batched, Tensor } from "../tensor.js";
 import { defineOperation } from "./define.js";
 import { add, maximum, minimum, mul } from "./elementwise.js";
@@ -12,7 +12,12 @@ import { alignAxis, moveAxis, reshapeTo } from "./movement.js";
 export const takeOperation = defineOperation("take", {
   infer: ([x, indices], { axis }) => {
     if (indices.dtype !== "int32")
-      throw new SlalomError("shape", `take: indices are ${formatType(indices)}; expected i32.`);
+      throw new SlalomError(
+        "shape",
+        `take: indices are ${formatType(indices)}; expected i32. Cast them first.`,
+      );
+    if (x.shape[axis] === 0 && sizeOf(indices.shape) > 0)
+      throw new SlalomError("shape", `take: no elements along axis ${axis} of ${formatType(x)}.`);
     return { shape: x.shape.toSpliced(axis, 1, ...indices.shape), dtype: x.dtype };
   },
   gradient: ({ inputs: [x, indices], attributes: { axis } }, g) => [
@@ -50,10 +55,16 @@ export const takeOperation = defineOperation("take", {
 
 /** `take` turned around: slabs of the updates are summed into a zero tensor whose `axis` has `extent`. */
 export const scatterAddOperation = defineOperation("scatterAdd", {
-  infer: ([updates, indices], { axis, extent }) => ({
-    shape: updates.shape.toSpliced(axis, indices.shape.length, extent),
-    dtype: updates.dtype,
-  }),
+  infer: ([updates, indices], { axis, extent }) => {
+    const slab = updates.shape.slice(axis, axis + indices.shape.length);
+    if (indices.dtype !== "int32" || updates.dtype === "uint8" || !sameShape(slab, indices.shape)) {
+      throw new SlalomError(
+        "shape",
+        `scatterAdd: updates ${formatType(updates)} at ${formatType(indices)} from axis ${axis}; expected i32 indices whose extents the updates have there, and updates of f32, f64, i32.`,
+      );
+    }
+    return { shape: updates.shape.toSpliced(axis, slab.length, extent), dtype: updates.dtype };
+  },
   gradient: ({ inputs: [, indices], attributes: { axis } }, g) => [take(g, indices, axis), undefined],
   batch: ({ attributes: { axis, extent } }, [updates, indices]) => {
     const lanes = (updates.axis !== undefined ? updates : indices).tensor.shape[

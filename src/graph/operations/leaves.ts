@@ -1,5 +1,5 @@
 /** Tensors without inputs: variables, constants, filled tensors, index ramps. */
-import { allocate, type DType, type TypedArray } from "../../base/dtype.js";
+import { allocate, type DType, dtypeOf, dtypes, type TypedArray } from "../../base/dtype.js";
 import { invariant, SlalomError } from "../../base/errors.js";
 import { type Shape, sizeOf, stridesOf, type TensorType } from "../../base/shape.js";
 import type { Batched, OperationName, Tensor } from "../tensor.js";
@@ -21,10 +21,10 @@ export const leafOperations = {
   variable: {
     infer,
     ...leafRules,
-    evaluate: (): TypedArray => {
+    evaluate: (_: unknown, { name }: { name: string }): TypedArray => {
       throw new SlalomError(
         "option",
-        "evaluate: a variable has no value here; give one for each variable of the graph.",
+        `evaluate: variable "${name}" has no value; give one for each variable of the graph.`,
       );
     },
   },
@@ -69,14 +69,16 @@ type Nested = number | readonly Nested[];
 /** Fixed values from nested arrays or from a flat typed array with its shape. */
 export function constant(values: Nested, dtype: DType = "float32"): Tensor {
   const shape: number[] = [];
-  for (let level = values; typeof level !== "number"; level = level[0]) shape.push(level.length);
+  for (let level: Nested | undefined = values; typeof level === "object"; level = level[0])
+    shape.push(level.length);
   const flat: number[] = [];
   const visit = (value: Nested, depth: number): void => {
     const extent = typeof value === "number" ? undefined : value.length;
     if (extent !== shape[depth]) {
+      const describe = (length?: number) => (length === undefined ? "a number" : `${length} entries`);
       throw new SlalomError(
         "shape",
-        `constant: rows differ in length, ${extent} against ${shape[depth]} at depth ${depth}; expected a rectangular array.`,
+        `constant: rows differ, ${describe(extent)} against ${describe(shape[depth])} at depth ${depth}; expected a rectangular array.`,
       );
     }
     if (typeof value === "number") flat.push(value);
@@ -95,6 +97,12 @@ export function constantArray(data: TypedArray, shape: Shape, dtype: DType): Ten
     throw new SlalomError(
       "shape",
       `constant: ${data.length} values do not fill shape [${shape}]; expected ${sizeOf(shape)}.`,
+    );
+  }
+  if (dtypeOf(data) !== dtype) {
+    throw new SlalomError(
+      "shape",
+      `constant: the values are a ${data.constructor.name}; expected ${dtypes[dtype].array.name} for ${dtype}.`,
     );
   }
   return makeLeaf("constant", { data }, { shape, dtype });

@@ -8,7 +8,10 @@ import { type DefinedOperation, defineOperation } from "./define.js";
 
 export const reshapeOperation = defineOperation("reshape", {
   infer: ([x], { shape }) => {
-    if (sizeOf(shape) !== sizeOf(x.shape)) {
+    if (
+      sizeOf(shape) !== sizeOf(x.shape) ||
+      !shape.every((extent) => Number.isInteger(extent) && extent >= 0)
+    ) {
       throw new SlalomError(
         "shape",
         `reshape: ${formatType(x)} has ${sizeOf(x.shape)} elements, [${shape}] has ${sizeOf(shape)}; expected equal counts.`,
@@ -64,10 +67,13 @@ export const transposeOperation = defineOperation("transpose", {
 export const sliceOperation = defineOperation("slice", {
   infer: ([x], { start, stop, step }) => {
     x.shape.forEach((extent, axis) => {
-      if (!(start[axis] >= 0 && start[axis] <= stop[axis] && stop[axis] <= extent && step[axis] >= 1)) {
+      const whole = [start[axis], stop[axis], step[axis]].every(Number.isInteger);
+      if (
+        !(whole && 0 <= start[axis] && start[axis] <= stop[axis] && stop[axis] <= extent && step[axis] >= 1)
+      ) {
         throw new SlalomError(
           "shape",
-          `slice: ${start[axis]}:${stop[axis]}:${step[axis]} on axis ${axis} of ${formatType(x)}; expected 0 <= start <= stop <= ${extent} and step >= 1.`,
+          `slice: ${start[axis]}:${stop[axis]}:${step[axis]} on axis ${axis} of ${formatType(x)}; expected integers, 0 <= start <= stop <= ${extent} and step >= 1.`,
         );
       }
     });
@@ -114,11 +120,11 @@ export const padOperation: DefinedOperation<"pad"> = defineOperation("pad", {
     if (
       low.length !== x.shape.length ||
       high.length !== x.shape.length ||
-      [...low, ...high].some((n) => n < 0)
+      ![...low, ...high].every((width) => Number.isInteger(width) && width >= 0)
     ) {
       throw new SlalomError(
         "shape",
-        `pad: widths [${low}] and [${high}] for ${formatType(x)}; expected a non-negative pair for each axis.`,
+        `pad: widths [${low}] and [${high}] for ${formatType(x)}; expected a pair of natural numbers for each axis.`,
       );
     }
     return { shape: x.shape.map((extent, axis) => low[axis] + extent + high[axis]), dtype: x.dtype };
@@ -225,7 +231,9 @@ export const sliceBetween = (
     : sliceOperation.apply([x], { start, stop, step });
 
 export const padBy = (x: Tensor, low: readonly number[], high: readonly number[], value = 0): Tensor =>
-  [...low, ...high].every((width) => width === 0) ? x : padOperation.apply([x], { low, high, value });
+  low.length === x.shape.length && [...low, ...high].every((width) => width === 0)
+    ? x
+    : padOperation.apply([x], { low, high, value });
 
 /** `x` with axis `from` moved to place `to`. */
 export function moveAxis(x: Tensor, from: number, to: number): Tensor {
