@@ -1,5 +1,7 @@
 /** What a device offers: it compiles programs; a compiled program owns its memory and runs its entries. */
 import type { TypedArray } from "../base/dtype.js";
+import { SlalomError } from "../base/errors.js";
+import { formatType, sizeOf, type TensorType } from "../base/shape.js";
 import type { Program } from "./program.js";
 
 export interface Backend {
@@ -25,4 +27,24 @@ export interface Executable {
   trace(entry: string, trace: string): TypedArray;
   /** Frees memory and library handles; the executable is of no use afterwards. */
   release(): void;
+}
+
+/** Throws unless `count` values fill the variable. */
+export function checkValues(name: string, type: TensorType, count: number): void {
+  if (count !== sizeOf(type.shape)) {
+    throw new SlalomError(
+      "shape",
+      `write: ${count} values for "${name}" of type ${formatType(type)}; expected ${sizeOf(type.shape)}.`,
+    );
+  }
+}
+
+/** Throws unless `steps` is a number of steps that one call can run. */
+export function checkSteps(steps: number, capacity: number): void {
+  if (!Number.isInteger(steps) || steps < 0 || steps > capacity) {
+    throw new SlalomError(
+      "option",
+      `run: ${steps} steps; expected 0 to ${capacity}, the program's trace capacity.`,
+    );
+  }
 }

@@ -1,0 +1,117 @@
+/** The body of a loop kernel: expressions of the graph as instructions, reading memory through index maps. */
+import { invariant } from "../../base/errors.js";
+import { type Shape, stridesOf } from "../../base/shape.js";
+import { isElementwise } from "../../graph/operations/index.js";
+import type { Node, Tensor } from "../../graph/tensor.js";
+import type { Access, ElementwiseInstruction, Instruction } from "../plan.js";
+import { combine, type IndexMap, identityMap, isMovement, mapThrough } from "./indexMap.js";
+import { isGiven, storedNode } from "./materialize.js";
+import { viewOf } from "./views.js";
+
+export interface BodyBuilder {
+  /** The instruction that computes `node` at the loop's own index, though it is stored. */
+  readonly compute: (node: Tensor) => number;
+  /** Makes `node`, where it is read at the loop's own index, the value of that instruction. */
+  readonly define: (node: Tensor, value: number) => void;
+  /** The instruction that reads or computes `node` at the loop's own index. */
+  readonly value: (node: Tensor) => number;
+  readonly instructions: Instruction[];
+}
+
+export interface BodyOptions {
+  readonly extents: Shape;
+  readonly isStored: (node: Tensor) => boolean;
+  /** The buffer of a stored or given node. */
+  readonly bufferOf: (node: Tensor) => number;
+}
+
+export function buildBody({ extents, isStored, bufferOf }: BodyOptions): BodyBuilder {
+  const instructions: Instruction[] = [];
+  const known = new Map<string, number>();
+  const numbers = new Map<Tensor, number>();
+  const identity = identityMap(extents.length);
+  const hasMemory = (node: Tensor): boolean =>
+    isStored(node) || isGiven(node) || (node.op === "reshape" && hasMemory(node.inputs[0]));
+
+  const emit = (instruction: Instruction): number => {
+    const key = instructionKey(instruction);
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    instructions.push(instruction);
+    known.set(key, instructions.length - 1);
+    return instructions.length - 1;
+  };
+  const placeKey = (node: Tensor, map: IndexMap): string => {
+    if (!numbers.has(node)) numbers.set(node, numbers.size);
+    return `${numbers.get(node)}@${map.map(({ offset, coefficients }) => `${offset}:${coefficients}`).join(";")}`;
+  };
+  const placed = new Map<string, number>();
+
+  const accessTo = (node: Tensor, map: IndexMap, strides: readonly number[], offset = 0): Access => {
+    const flat = combine(map, strides, extents.length);
+    return { buffer: bufferOf(storedNode(node)), offset: offset + flat.offset, strides: flat.coefficients };
+  };
+
+  const valueAt = (node: Tensor, map: IndexMap): number => {
+    const key = placeKey(node, map);
+    const found = placed.get(key);
+    if (found !== undefined) return found;
+    // A reshape of memory reads the same memory, contiguous, by its own shape.
+    const result = hasMemory(node)
+      ? emit({ op: "load", dtype: node.dtype, access: accessTo(node, map, stridesOf(node.shape)) })
+      : computeAt(node, map);
+    placed.set(key, result);
+    return result;
+  };
+
+  const computeAt = (node: Tensor, map: IndexMap): number => {
+    const { dtype } = node;
+    if (node.op === "full") return emit({ op: "literal", dtype, value: node.attributes.value });
+    if (node.op === "iota") {
+      const { offset, coefficients } = map[node.attributes.axis];
+      return emit({ op: "index", dtype, offset, strides: coefficients });
+    }
+    if (isMovement(node)) {
+      const inner = mapThrough(node, map, extents);
+      invariant(inner, `${node.op} of a value that is not stored has an affine index`);
+      return valueAt(node.inputs[0], inner);
+    }
+    if (node.op === "take") return gather(node, map);
+    invariant(isElementwise(node.op), `${node.op} has a kernel of its own`);
+    const inputs = node.inputs.map((input) => valueAt(input, map));
+    return emit({ op: node.op, dtype, inputs, attributes: node.attributes } as {
+      dtype: typeof dtype;
+    } & ElementwiseInstruction);
+  };
+
+  const gather = (node: Node<"take">, map: IndexMap): number => {
+    const [x, indices] = node.inputs;
+    const { axis } = node.attributes;
+    const rank = indices.shape.length;
+    const index = valueAt(indices, map.slice(axis, axis + rank));
+    const view = viewOf(x, hasMemory);
+    invariant(view, "what is gathered from lies in memory");
+    const others = [...map.slice(0, axis), ...map.slice(axis + rank)];
+    const access = accessTo(view.base, others, view.strides.toSpliced(axis, 1), view.offset);
+    return emit({
+      op: "gather",
+      dtype: node.dtype,
+      access,
+      index,
+      extent: x.shape[axis],
+      stride: view.strides[axis],
+    });
+  };
+
+  return {
+    instructions,
+    compute: (node) => computeAt(node, identity),
+    define: (node, value) => placed.set(placeKey(node, identity), value),
+    value: (node) => valueAt(node, identity),
+  };
+}
+
+const instructionKey = (instruction: Instruction): string =>
+  JSON.stringify(instruction, (_, v) =>
+    typeof v === "number" && !Number.isFinite(v) ? String(v) : Object.is(v, -0) ? "-0" : v,
+  );

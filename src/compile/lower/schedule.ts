@@ -1,0 +1,51 @@
+/**
+ * The order of kernels and where variables are updated: in place if everything that reads the old value can run
+ * before, else through a temporary and a copy at the end of the step.
+ */
+import type { Tensor } from "../../graph/tensor.js";
+import { dependencies, dependsOn, type Group, isReduction } from "./groups.js";
+import { storedNode } from "./materialize.js";
+
+export interface Schedule {
+  readonly groups: readonly Group[];
+  /** Stored nodes that are computed right into the variable they update. */
+  readonly inPlace: ReadonlyMap<Tensor, Tensor>;
+}
+
+/** @param updates pairs of a variable and the node of its new value */
+export function schedule(
+  groups: readonly Group[],
+  groupOf: ReadonlyMap<Tensor, Group>,
+  updates: readonly (readonly [Tensor, Tensor])[],
+): Schedule {
+  const after = new Map<Group, Set<Group>>();
+  const extra = (group: Group): Iterable<Group> => after.get(group) ?? [];
+  const inPlace = new Map<Tensor, Tensor>();
+  for (const [variable, value] of updates) {
+    const root = storedNode(value);
+    const writer = groupOf.get(root);
+    if (!writer || inPlace.has(root)) continue;
+    const own = writer.reads.get(variable);
+    // Only a loop that computes an element from the same element may overwrite what it reads.
+    if (own && !(own.sameIndex && !isReduction(root) && writer.extents)) continue;
+    const readers = groups.filter((group) => group !== writer && group.reads.has(variable));
+    if (readers.some((reader) => dependsOn(reader, writer, groupOf, extra))) continue;
+    inPlace.set(root, variable);
+    after.set(writer, new Set([...(after.get(writer) ?? []), ...readers]));
+  }
+  return { groups: sorted(groups, (group) => [...dependencies(group, groupOf), ...extra(group)]), inPlace };
+}
+
+/** Topological order that otherwise keeps the given one. */
+function sorted(groups: readonly Group[], before: (group: Group) => Iterable<Group>): Group[] {
+  const result: Group[] = [];
+  const done = new Set<Group>();
+  const visit = (group: Group): void => {
+    if (done.has(group)) return;
+    done.add(group);
+    for (const other of before(group)) visit(other);
+    result.push(group);
+  };
+  for (const group of groups) visit(group);
+  return result;
+}
