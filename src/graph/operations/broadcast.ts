@@ -34,8 +34,8 @@ export const broadcastOperation = defineOperation("broadcast", {
         ),
   ],
   batch: ({ attributes: { shape, axes } }, [x]) => {
-    // The lane axis goes before the output axis that the next input axis has.
-    const at = x.axis! < axes.length ? axes[x.axis!] : shape.length;
+    // The lane axis stays right behind the axis that it follows in the input, so that lanes stay outermost.
+    const at = x.axis! > 0 ? axes[x.axis! - 1] + 1 : 0;
     const moved = axes.map((axis) => (axis >= at ? axis + 1 : axis));
     return {
       tensor: broadcastAlong(
