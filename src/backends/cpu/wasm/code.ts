@@ -5,6 +5,9 @@ export type ValueType = "i32" | "i64" | "f32" | "f64" | "v128";
 /** What a piece of code leaves on the stack. */
 export type ResultType = ValueType | "none";
 
+/** Bytes, nested as they were put together: joined only once, when a function takes them. */
+export type Bytes = readonly (number | Bytes)[];
+
 /**
  * Bytes that compute one value of type `T`, or a statement where `T` is "none".
  *
@@ -12,7 +15,7 @@ export type ResultType = ValueType | "none";
  */
 export interface Code<T extends ResultType = ResultType> {
   readonly type: T;
-  readonly bytes: readonly number[];
+  readonly bytes: Bytes;
 }
 
 /** A statement: code that leaves nothing on the stack. */
@@ -38,20 +41,28 @@ export const emptyBlockType = 0x40;
 export function constant<T extends Exclude<ValueType, "v128">>(type: T, value: number | bigint): Code<T> {
   switch (type) {
     case "i32":
-      return { type, bytes: [0x41, ...signedLeb(BigInt.asIntN(32, BigInt(value)))] };
+      return { type, bytes: [0x41, signedLeb32(Number(value) | 0)] };
     case "i64":
-      return { type, bytes: [0x42, ...signedLeb(BigInt.asIntN(64, BigInt(value)))] };
+      return { type, bytes: [0x42, signedLeb(BigInt.asIntN(64, BigInt(value)))] };
     case "f32":
-      return { type, bytes: [0x43, ...float32Bytes(Number(value))] };
+      return { type, bytes: [0x43, float32Bytes(Number(value))] };
     default:
-      return { type, bytes: [0x44, ...float64Bytes(Number(value))] };
+      return { type, bytes: [0x44, float64Bytes(Number(value))] };
   }
 }
 
 /** An operand as bytes that push it. */
-export function operandBytes<T extends ValueType>(type: T, operand: Operand<T>): readonly number[] {
+export function operandBytes<T extends ValueType>(type: T, operand: Operand<T>): Bytes {
   if (typeof operand === "object") return operand.bytes;
   return constant(type as Exclude<ValueType, "v128">, operand as number | bigint).bytes;
+}
+
+/** Appends nested bytes; one by one, as `push(...bytes)` overflows the stack on long bodies. */
+export function append(target: number[], bytes: Bytes): void {
+  for (const part of bytes) {
+    if (typeof part === "number") target.push(part);
+    else append(target, part);
+  }
 }
 
 /** LEB128 of an unsigned integer below 2^53. */
@@ -64,6 +75,19 @@ export function unsignedLeb(value: number): number[] {
   }
   bytes.push(rest);
   return bytes;
+}
+
+/** LEB128 of an int32. */
+export function signedLeb32(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (;;) {
+    const low = rest & 0x7f;
+    rest >>= 7;
+    const done = (rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0);
+    bytes.push(done ? low : low | 0x80);
+    if (done) return bytes;
+  }
 }
 
 /** LEB128 of a signed integer of any width. */

@@ -10,12 +10,15 @@ export interface WasmFeatures {
 }
 
 /**
- * Detects features; call it in every thread before the thread compiles its first module.
+ * Detects features and readies V8 for kernels; call it in every thread before it compiles its first module.
  *
  * Node 20 (V8 11.3) has relaxed SIMD behind a flag that counts only before the first compilation; from
- * Node 22 it is on and the flag is gone.
+ * Node 22 it is on and the flag is gone. The baseline compiler is turned off: its code is two to three
+ * times slower, and V8 replaced it only after 300 ms of work; our modules are small, so optimising each
+ * function at its first call costs a few milliseconds.
  */
 export function detectFeatures(): WasmFeatures {
+  setFlagsFromString("--no-liftoff");
   if (v8Major() < 12) setFlagsFromString("--experimental-wasm-relaxed-simd");
   return { relaxedSimd: hasRelaxedSimd() };
 }

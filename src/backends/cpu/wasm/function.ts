@@ -1,6 +1,8 @@
 /** The body of a function, written statement by statement; reads top to bottom like the code it becomes. */
 import { invariant } from "../../../base/errors.js";
 import {
+  append,
+  type Bytes,
   type Code,
   emptyBlockType,
   type Operand,
@@ -40,10 +42,10 @@ export function call<P extends Parameters, R extends ResultType>(
   target: FunctionReference<P, R>,
   args: { readonly [N in keyof P]: Operand<P[N]> },
 ): Code<R> {
-  const bytes = Object.keys(target.parameters).flatMap((name) =>
+  const bytes = Object.keys(target.parameters).map((name) =>
     operandBytes(target.parameters[name], args[name] as Operand<ValueType>),
   );
-  return { type: target.result, bytes: [...bytes, 0x10, ...unsignedLeb(target.index)] };
+  return { type: target.result, bytes: [bytes, 0x10, unsignedLeb(target.index)] };
 }
 
 export class FunctionBuilder<P extends Parameters = Parameters> {
@@ -92,7 +94,7 @@ export class FunctionBuilder<P extends Parameters = Parameters> {
   tee<T extends ValueType>(local: Local<T>, value: Operand<T>): Code<T> {
     return {
       type: local.type,
-      bytes: [...operandBytes(local.type, value), 0x22, ...unsignedLeb(local.index)],
+      bytes: [operandBytes(local.type, value), 0x22, unsignedLeb(local.index)],
     };
   }
 
@@ -201,14 +203,9 @@ export class FunctionBuilder<P extends Parameters = Parameters> {
     this.#emit([0x0b]);
   }
 
-  #emit(...parts: readonly (readonly number[])[]): void {
-    for (const part of parts) append(this.#code, part);
+  #emit(...parts: Bytes): void {
+    append(this.#code, parts);
   }
-}
-
-/** Pushes one by one: `push(...source)` overflows the stack on long bodies. */
-export function append(target: number[], source: readonly number[]): void {
-  for (const byte of source) target.push(byte);
 }
 
 function localOf<T extends ValueType>(type: T, index: number): Local<T> {

@@ -1,8 +1,7 @@
 /** A WebAssembly module built in memory: imports, functions and exports become the binary format. */
 import { invariant } from "../../../base/errors.js";
-import { nameBytes, type ResultType, unsignedLeb, type ValueType, valueTypeByte } from "./code.js";
+import { append, nameBytes, type ResultType, unsignedLeb, type ValueType, valueTypeByte } from "./code.js";
 import {
-  append,
   FunctionBuilder,
   type FunctionReference,
   type ParameterLocals,

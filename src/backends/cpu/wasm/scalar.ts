@@ -2,7 +2,15 @@
  * Scalar instructions under their WebAssembly names: `i32.add(a, 4)`, `f32.load(address, 16)`.
  * Operands are code or plain numbers; a number becomes a constant of the operand's type.
  */
-import { type Code, constant, type Operand, operandBytes, type Statement, type ValueType } from "./code.js";
+import {
+  type Bytes,
+  type Code,
+  constant,
+  type Operand,
+  operandBytes,
+  type Statement,
+  type ValueType,
+} from "./code.js";
 import { binary, load, opcodeBytes, store, unary } from "./shapes.js";
 
 export const i32 = {
@@ -135,12 +143,12 @@ export const memory = {
   /** Fills `bytes` bytes at `address` with the low byte of `value`. */
   fill: (address: Operand<"i32">, value: Operand<"i32">, bytes: Operand<"i32">): Statement => ({
     type: "none",
-    bytes: [...i32s(address, value, bytes), ...opcodeBytes([0xfc, 11]), 0],
+    bytes: [i32s(address, value, bytes), opcodeBytes([0xfc, 11]), 0],
   }),
   /** Copies `bytes` bytes from `source` to `target`; they may overlap. */
   copy: (target: Operand<"i32">, source: Operand<"i32">, bytes: Operand<"i32">): Statement => ({
     type: "none",
-    bytes: [...i32s(target, source, bytes), ...opcodeBytes([0xfc, 10]), 0, 0],
+    bytes: [i32s(target, source, bytes), opcodeBytes([0xfc, 10]), 0, 0],
   }),
   /** Current size in pages of 64 KiB. */
   size: (): Code<"i32"> => ({ type: "i32", bytes: [0x3f, 0] }),
@@ -153,9 +161,9 @@ export function select<T extends ValueType>(
   ifFalse: Code<T>,
 ): Code<T> {
   const type = ifTrue.type;
-  return { type, bytes: [...ifTrue.bytes, ...ifFalse.bytes, ...operandBytes("i32", condition), 0x1b] };
+  return { type, bytes: [ifTrue.bytes, ifFalse.bytes, operandBytes("i32", condition), 0x1b] };
 }
 
-function i32s(...operands: Operand<"i32">[]): number[] {
-  return operands.flatMap((operand) => operandBytes("i32", operand));
+function i32s(...operands: Operand<"i32">[]): Bytes {
+  return operands.map((operand) => operandBytes("i32", operand));
 }

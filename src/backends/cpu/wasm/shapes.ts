@@ -1,5 +1,6 @@
 /** The few shapes that instructions come in; the tables of scalar.ts and simd.ts are built from them. */
 import {
+  type Bytes,
   type Code,
   type Operand,
   operandBytes,
@@ -58,7 +59,7 @@ export function unary<K extends string, A extends ValueType, R extends ValueType
 ): Record<K, Unary<A, R>> {
   return each(opcodes, (opcode) => (a: Operand<A>) => ({
     type: result,
-    bytes: [...operandBytes(input, a), ...opcode],
+    bytes: [operandBytes(input, a), opcode],
   }));
 }
 
@@ -69,7 +70,7 @@ export function binary<K extends string, A extends ValueType, R extends ValueTyp
 ): Record<K, Binary<A, A, R>> {
   return each(opcodes, (opcode) => (a: Operand<A>, b: Operand<A>) => ({
     type: result,
-    bytes: [...operandBytes(input, a), ...operandBytes(input, b), ...opcode],
+    bytes: [operandBytes(input, a), operandBytes(input, b), opcode],
   }));
 }
 
@@ -80,7 +81,7 @@ export function ternary<K extends string, A extends ValueType, R extends ValueTy
 ): Record<K, Ternary<A, R>> {
   return each(opcodes, (opcode) => (a: Operand<A>, b: Operand<A>, c: Operand<A>) => ({
     type: result,
-    bytes: [...operandBytes(input, a), ...operandBytes(input, b), ...operandBytes(input, c), ...opcode],
+    bytes: [operandBytes(input, a), operandBytes(input, b), operandBytes(input, c), opcode],
   }));
 }
 
@@ -88,7 +89,7 @@ export function ternary<K extends string, A extends ValueType, R extends ValueTy
 export function shift<K extends string>(opcodes: Opcodes<K>): Record<K, Binary<"v128", "i32", "v128">> {
   return each(opcodes, (opcode) => (a: Operand<"v128">, bits: Operand<"i32">) => ({
     type: "v128",
-    bytes: [...operandBytes("v128", a), ...operandBytes("i32", bits), ...opcode],
+    bytes: [operandBytes("v128", a), operandBytes("i32", bits), opcode],
   }));
 }
 
@@ -99,7 +100,7 @@ export function load<K extends string, R extends ValueType>(
 ): Record<K, Load<R>> {
   return each(opcodes, (opcode) => (address: Operand<"i32">, offsetBytes = 0) => ({
     type: result,
-    bytes: [...operandBytes("i32", address), ...opcode, ...memoryArgument(naturalBytes, offsetBytes)],
+    bytes: [operandBytes("i32", address), opcode, memoryArgument(naturalBytes, offsetBytes)],
   }));
 }
 
@@ -111,10 +112,10 @@ export function store<K extends string, A extends ValueType>(
   return each(opcodes, (opcode) => (address: Operand<"i32">, value: Operand<A>, offsetBytes = 0) => ({
     type: "none",
     bytes: [
-      ...operandBytes("i32", address),
-      ...operandBytes(input, value),
-      ...opcode,
-      ...memoryArgument(naturalBytes, offsetBytes),
+      operandBytes("i32", address),
+      operandBytes(input, value),
+      opcode,
+      memoryArgument(naturalBytes, offsetBytes),
     ],
   }));
 }
@@ -140,7 +141,7 @@ export function extractLane<K extends string, R extends ValueType>(
 ): Record<K, (a: Code<"v128">, lane: number) => Code<R>> {
   return each(opcodes, (opcode) => (a: Code<"v128">, lane: number) => ({
     type: result,
-    bytes: [...a.bytes, ...opcode, lane],
+    bytes: [a.bytes, opcode, lane],
   }));
 }
 
@@ -151,7 +152,7 @@ export function replaceLane<K extends string, A extends ValueType>(
 ): Record<K, (a: Code<"v128">, lane: number, value: Operand<A>) => Code<"v128">> {
   return each(opcodes, (opcode) => (a: Code<"v128">, lane: number, value: Operand<A>) => ({
     type: "v128",
-    bytes: [...a.bytes, ...operandBytes(input, value), ...opcode, lane],
+    bytes: [a.bytes, operandBytes(input, value), opcode, lane],
   }));
 }
 
@@ -162,12 +163,12 @@ function laneAccess(
   address: Operand<"i32">,
   vector: Code<"v128">,
   offsetBytes: number,
-): number[] {
+): Bytes {
   return [
-    ...operandBytes("i32", address),
-    ...vector.bytes,
-    ...opcode,
-    ...memoryArgument(naturalBytes, offsetBytes),
+    operandBytes("i32", address),
+    vector.bytes,
+    opcode,
+    memoryArgument(naturalBytes, offsetBytes),
     lane,
   ];
 }

@@ -51,7 +51,7 @@ export const i8x16 = {
   /** Byte `i` of the result is byte `lanes[i]` of `a` (0 to 15) or of `b` (16 to 31). */
   shuffle: (a: Code<"v128">, b: Code<"v128">, lanes: readonly number[]): Code<"v128"> => ({
     type: "v128",
-    bytes: [...a.bytes, ...b.bytes, ...opcodeBytes(v(13)), ...lanes],
+    bytes: [a.bytes, b.bytes, opcodeBytes(v(13)), lanes],
   }),
   ...binary("v128", "v128", { swizzle: v(14), relaxed_swizzle: v(0x100) }),
   ...unary("i32", "v128", { splat: v(15) }),
@@ -196,7 +196,7 @@ function vectorConstant<L extends number | bigint>(
   encode: (lane: L) => number[],
 ): Code<"v128"> {
   const all = lanes.length === 1 ? Array.from({ length: count }, () => lanes[0]) : lanes;
-  return { type: "v128", bytes: [...opcodeBytes(v(12)), ...all.flatMap(encode)] };
+  return { type: "v128", bytes: [opcodeBytes(v(12)), all.map(encode)] };
 }
 
 /** A vector operand: always code, there are no plain-number vectors. */
