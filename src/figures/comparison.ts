@@ -8,7 +8,7 @@ import { formatNumber } from "./numbers.js";
 import { clipPolyline } from "./polyline.js";
 import { type AxisSpec, dataDomain, makeScale, type Scale } from "./scale.js";
 import { group, type Rect, rectangle, segment } from "./svg.js";
-import { drawText, fitText, textWidth } from "./text.js";
+import { drawText, fitText, textWidth, wrapText } from "./text.js";
 import { theme } from "./theme.js";
 
 export interface ComparisonValue {
@@ -46,8 +46,9 @@ export interface ComparisonData extends FigureText {
 /** The figure as an SVG document. Throws a data error when a row has not one value for each column. */
 export function comparisonFigure(data: ComparisonData): string {
   check(data);
-  const rowPx = data.rows.some((row) => row.setting !== undefined) ? 36 : 25;
-  return figure(data, data.bodyHeight ?? data.rows.length * rowPx + 28 + axisSpace.tickLabels, (area) =>
+  const isTall = isNarrow(data) || data.rows.some((row) => row.setting !== undefined);
+  const rowPx = isTall ? 36 : 25;
+  return figure(data, data.bodyHeight ?? data.rows.length * rowPx + 36 + axisSpace.tickLabels, (area) =>
     drawBody(data, area),
   );
 }
@@ -62,11 +63,13 @@ function drawBody(data: ComparisonData, area: Rect): string[] {
       Math.max(textWidth(row.label, { weight: "bold" }), textWidth(row.setting ?? "", { size })),
     ),
   );
-  const left = Math.min(Math.ceil(names) + 16, area.width * 0.36);
+  const left = Math.min(Math.ceil(names) + 16, area.width * (isNarrow(data) ? 0.41 : 0.36));
   const gap = 20;
   const columnWidth = (area.width - left - gap * (data.columns.length - 1)) / data.columns.length;
-  const top = area.y + 22;
-  const height = area.height - 22 - axisSpace.tickLabels;
+  const headings = data.columns.map((column) => wrapText(column.label ?? "", columnWidth));
+  const head = 7 + 15 * Math.max(...headings.map((lines) => lines.length));
+  const top = area.y + head;
+  const height = area.height - head - axisSpace.tickLabels;
   const rowPx = height / rows.length;
   const parts: string[] = [];
   rows.forEach((row, i) => {
@@ -93,7 +96,17 @@ function drawBody(data: ComparisonData, area: Rect): string[] {
   data.columns.forEach((column, c) => {
     const x = area.x + left + c * (columnWidth + gap);
     parts.push(
-      drawColumn({ column, index: c, rows, styleOf, area: { x, y: top, width: columnWidth, height } }),
+      drawColumn({
+        column,
+        index: c,
+        rows,
+        styleOf,
+        area: { x, y: top, width: columnWidth, height },
+        texts: isNarrow(data) ? "above" : "beside",
+      }),
+      ...headings[c].map((line, i) =>
+        drawText(line, { x, y: top - 7 - 15 * (headings[c].length - 1 - i) }, { fill: theme.mutedInk }),
+      ),
     );
   });
   return parts;
@@ -105,6 +118,8 @@ function drawColumn(options: {
   readonly rows: readonly ComparisonRow[];
   readonly styleOf: ReadonlyMap<ComparisonRow, SeriesStyle>;
   readonly area: Rect;
+  /** The values in figures stand right of the plot, or above each dot's line where there is no room. */
+  readonly texts: "above" | "beside";
 }): string {
   const { column, index, rows, area } = options;
   const size = theme.fontSize.small;
@@ -116,7 +131,8 @@ function drawColumn(options: {
       (isFinished(value) ? format(value.value!) : value.outcome === "diverged" ? "diverged" : "no value"),
   );
   const textSpace = Math.ceil(Math.max(...texts.map((text) => textWidth(text, { size })))) + 10;
-  const frame: Rect = { ...area, width: area.width - textSpace - 6 };
+  const isBeside = options.texts === "beside";
+  const frame: Rect = { ...area, width: area.width - (isBeside ? textSpace + 6 : 4) };
   const kind = column.scale ?? "linear";
   const domain =
     column.domain ??
@@ -134,18 +150,13 @@ function drawColumn(options: {
     drawGrid(frame, { scale, ticks }, { scale, ticks: { major: [], minor: [] } }),
     drawXAxis(frame, scale, ticks, { within: { ...area, x: area.x - 10 } }),
   ];
-  if (column.label !== undefined) {
-    parts.push(
-      drawText(fitText(column.label, area.width), { x: frame.x, y: area.y - 7 }, { fill: theme.mutedInk }),
-    );
-  }
   rows.forEach((row, i) => {
     const y = area.y + (i + 0.5) * rowPx;
     parts.push(
       drawValue(values[i], options.styleOf.get(row)!, {
         frame,
         scale,
-        y,
+        y: isBeside ? y : y + 8,
         badEnd: column.better === "higher" ? frame.x + 6 : frame.x + frame.width - 6,
       }),
     );
@@ -153,7 +164,7 @@ function drawColumn(options: {
     parts.push(
       drawText(
         texts[i],
-        { x: area.x + area.width - 4, y },
+        { x: area.x + area.width - 4, y: isBeside ? y : y - 8 },
         { anchor: "end", align: "middle", size, fill: isPlain ? theme.ink : theme.mutedInk },
       ),
     );
@@ -187,6 +198,11 @@ function drawValue(
   const x = scale.toPixel(value.value!);
   if (x >= frame.x && x <= frame.x + frame.width) parts.push(marker({ x, y }, style, 44));
   return parts.join("\n");
+}
+
+/** Whether values beside the plots would leave these no room. */
+function isNarrow(data: ComparisonData): boolean {
+  return (data.width ?? theme.defaultWidth) / data.columns.length < 260;
 }
 
 /** Best first; what has no value comes last, in the given order. */

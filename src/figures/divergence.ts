@@ -37,8 +37,8 @@ export function headroom(
 }
 
 /**
- * The crosses, and rows of text: right of all crosses, where no diverging curve comes, or, when the
- * last cross is too far right, each left of its own.
+ * The crosses, and rows of text: right of all crosses, where no diverging curve comes; left of all of
+ * them when the last is too far right; each left of its own when neither has room.
  */
 export function drawDiverged(
   runs: readonly Divergence[],
@@ -63,15 +63,20 @@ export function drawDiverged(
       : `${run.label}: ${plot.unit} ${formatNumber(run.step, { digits: 6 })}`;
   const widest = (text: (run: Divergence) => string) =>
     Math.max(...named.map((run) => textWidth(`✕ ${text(run)}`, { size })));
-  const isBlock = widest(short) <= room;
-  const text = isBlock && widest(long) > room ? short : long;
+  const roomLeft = sorted[0].at.x - 12 - frame.x;
+  const side = widest(short) <= room ? "right" : widest(short) <= roomLeft ? "left" : "own";
+  const text = side !== "own" && widest(long) > (side === "right" ? room : roomLeft) ? short : long;
+  const block = {
+    x: side === "right" ? start : side === "left" ? sorted[0].at.x - 12 : frame.x + 4,
+    options: { size, align: "middle", halo: "white", anchor: side === "left" ? "end" : "start" },
+  } as const;
   const parts: string[] = [];
   named.forEach((run, row) => {
     const y = frame.y + 9 + row * rowPx;
     const content = `${sorted.length > 1 ? "✕ " : ""}${text(run)}`;
     const fill = textColour(run.colour);
-    if (isBlock) {
-      parts.push(drawText(content, { x: start, y }, { size, align: "middle", fill, halo: "white" }));
+    if (side !== "own") {
+      parts.push(drawText(content, { x: block.x, y }, { ...block.options, fill }));
       return;
     }
     const fits = run.at.x - 10 - textWidth(content, { size }) >= frame.x;
@@ -87,14 +92,8 @@ export function drawDiverged(
   });
   if (rest.length > 0) {
     const content = `✕ and ${rest.length} more`;
-    const x = isBlock ? start : frame.x + 4;
-    parts.push(
-      drawText(
-        content,
-        { x, y: frame.y + 9 + (rows - 1) * rowPx },
-        { size, align: "middle", fill: theme.mutedInk, halo: "white" },
-      ),
-    );
+    const y = frame.y + 9 + (rows - 1) * rowPx;
+    parts.push(drawText(content, { x: block.x, y }, { ...block.options, fill: theme.mutedInk }));
   }
   return group({ class: "divergence" }, [...sorted.map((run) => divergedMark(run.at, run.colour)), ...parts]);
 }

@@ -54,8 +54,11 @@ export function makeScale(options: {
       if (!Number.isFinite(value)) return value > 0 ? range[1] + upwards * farPx : range[0] - upwards * farPx;
       return Math.min(farPx, Math.max(-farPx, map(value)));
     },
+    // d3 takes the count of linear ticks as a wish and may give 1.4 times as many.
     ticks: (gapPx) =>
-      kind === "log" ? logTicks(domain, lengthPx, gapPx) : linearTicks(domain, Math.floor(lengthPx / gapPx)),
+      kind === "log"
+        ? logTicks(domain, lengthPx, gapPx)
+        : linearTicks(domain, Math.floor(lengthPx / (1.35 * gapPx))),
   };
 }
 

@@ -49,15 +49,14 @@ export interface SensitivityData extends FigureText {
   readonly references?: readonly { readonly x: number; readonly label: string }[];
 }
 
-const rowPx = 15;
+const goodRowPx = 14;
 
 /** The figure as an SVG document. Throws a data error when there is no curve. */
 export function sensitivityFigure(data: SensitivityData): string {
   if (data.curves.length === 0) {
     throw new SlalomError("data", "sensitivityFigure: received no curves; expected at least one.");
   }
-  const strips = [divergedCurves(data).length, goodCurves(data).length];
-  const extra = strips.reduce((sum, rows) => sum + (rows === 0 ? 0 : rows * rowPx + 10), 0);
+  const extra = stripHeights(data).reduce((sum, height) => sum + height, 0);
   return figure(data, data.bodyHeight ?? 330 + extra, (area) => drawBody(data, area));
 }
 
@@ -73,8 +72,7 @@ function drawBody(data: SensitivityData, area: Rect): string[] {
   const diverged = divergedCurves(data);
   const good = goodCurves(data);
   const referenceSpace = data.references?.length ? 16 : 0;
-  const topStrip = diverged.length === 0 ? 0 : diverged.length * rowPx + 6;
-  const bottomStrip = good.length === 0 ? 0 : good.length * rowPx + 8;
+  const [topStrip, bottomStrip] = stripHeights(data);
   const below = axisSpace.tickLabels + (data.x.label === undefined ? 0 : axisSpace.axisLabel);
   const head = legend.height + (data.y.label === undefined ? 4 : 19) + referenceSpace;
 
@@ -134,7 +132,7 @@ function drawBody(data: SensitivityData, area: Rect): string[] {
   parts.push(
     drawReferences(data, plot, referenceSpace),
     ...data.curves.map((curve) => drawCurve(curve, data, plot, diverged.indexOf(curve))),
-    ...good.map((curve, row) => drawGoodRange(curve, plot, bottom + 4 + (row + 0.5) * rowPx)),
+    ...good.map((curve, row) => drawGoodRange(curve, plot, bottom + 4 + (row + 0.5) * goodRowPx)),
   );
   if (data.x.label !== undefined) {
     const at = { x: frame.x + frame.width / 2, y: area.y + area.height - 2 };
@@ -180,7 +178,8 @@ function drawCurve(curve: SensitivityCurve, data: SensitivityData, plot: Plot, d
     if (point.lower !== undefined && point.upper !== undefined)
       parts.push(whisker(point, plot, style.colour));
   }
-  const crossY = frame.y - 3 - (divergedRow + 0.5) * rowPx;
+  const crossRows = divergedCurves(data).length;
+  const crossY = frame.y - 3 - (divergedRow + 0.5) * crossRowPx(crossRows);
   const crosses = sorted.filter(
     (point) =>
       point.outcome === "diverged" &&
@@ -205,7 +204,11 @@ function drawCurve(curve: SensitivityCurve, data: SensitivityData, plot: Plot, d
       );
     }
   });
-  parts.push(...crosses.map((point) => divergedMark({ x: x.toPixel(point.x), y: crossY }, style.colour, 4)));
+  parts.push(
+    ...crosses.map((point) =>
+      divergedMark({ x: x.toPixel(point.x), y: crossY }, style.colour, crossRows > 5 ? 3 : 4),
+    ),
+  );
   parts.push(...finished.map((point) => marker(pixel(point), style)));
   const best = bestOf(finished, data.better ?? "lower");
   if (best !== undefined) parts.push(bestMark(pixel(best), theme.ink));
@@ -330,6 +333,18 @@ function bestOf(
 ): SensitivityPoint | undefined {
   const sign = better === "lower" ? 1 : -1;
   return [...points].sort((a, b) => sign * (a.value! - b.value!))[0];
+}
+
+/** The heights of the strip of crosses and of the strip of good ranges; 0 where there is none. */
+function stripHeights(data: SensitivityData): [number, number] {
+  const crosses = divergedCurves(data).length;
+  const good = goodCurves(data).length;
+  return [crosses === 0 ? 0 : crosses * crossRowPx(crosses) + 6, good === 0 ? 0 : good * goodRowPx + 8];
+}
+
+/** Many rows of crosses are packed closer, so that the strip never outgrows the plot. */
+function crossRowPx(rows: number): number {
+  return Math.max(8, Math.min(15, 84 / Math.max(1, rows)));
 }
 
 function divergedCurves(data: SensitivityData): SensitivityCurve[] {

@@ -51,7 +51,7 @@ function powerTicks(
   decadePx: number,
   gapPx: number,
 ): Ticks {
-  const stride = [1, 2, 3, 5, 10, 20, 50, 100].find((step) => step * decadePx >= gapPx) ?? 200;
+  const stride = [1, 2, 3, 5, 10, 15, 20, 25, 30, 50, 100].find((step) => step * decadePx >= gapPx) ?? 200;
   const named = powers.filter((exponent) => exponent % stride === 0);
   const isSmall = powers.every((exponent) => Math.abs(exponent) <= 4);
   const major = named.map((exponent) => {
