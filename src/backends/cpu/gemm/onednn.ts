@@ -1,0 +1,107 @@
+/**
+ * Matrix products by oneDNN (`dnnl_sgemm`, the same in 2.x and 3.x), float32 only.
+ *
+ * The matmul primitive runs the same kernels on AVX2 and costs 0.4 us more per call, so it is not used.
+ * float64 goes to our own WebAssembly, which is bound along.
+ */
+import { SlalomError } from "../../../base/errors.js";
+import { type NativeLibrary, openLibrary } from "./native.js";
+import { completeSpec, guarded, overBatch } from "./spec.js";
+import type { BoundGemm, GemmLibrary } from "./types.js";
+import { wasmGemm } from "./wasm.js";
+
+/** Values of `cpu_runtime` in `dnnl_version_t`: how the library was built to use threads. */
+const runtimes: { readonly [value: number]: string } = {
+  0: "none",
+  1: "sequential",
+  2: "OpenMP",
+  4: "TBB",
+  8: "thread pool",
+  256: "SYCL",
+};
+
+const prototype =
+  "int dnnl_sgemm(char transA, char transB, int64 m, int64 n, int64 k, float alpha, " +
+  "uint64 a, int64 lda, uint64 b, int64 ldb, float beta, uint64 c, int64 ldc)";
+
+const letterN = 78;
+const letterT = 84;
+
+/**
+ * Opens oneDNN at `path`, on one thread.
+ *
+ * @throws SlalomError "library" when its threads can't be turned off; errors of the loader as they are.
+ */
+export function openOneDnn(path: string): GemmLibrary {
+  const library = openLibrary(path);
+  const sgemm = library.func(prototype);
+  const { version, runtime } = readVersion(library);
+  turnOffThreads(library, runtime);
+  const doubles = wasmGemm();
+  return {
+    name: "onednn",
+    title: "oneDNN",
+    version,
+    path,
+    workspaceBytes: doubles.workspaceBytes,
+    bind(memory, workspaceOffset): BoundGemm {
+      const base = library.addressOf(memory);
+      let boundDoubles: BoundGemm | undefined;
+      return {
+        prepare(given) {
+          if (given.dtype === "float64") {
+            boundDoubles ??= doubles.bind(memory, workspaceOffset);
+            return boundDoubles.prepare(given);
+          }
+          const spec = completeSpec(given);
+          const { m, n, k, lda, ldb, ldc, alpha, beta } = spec;
+          const transA = spec.transA ? letterT : letterN;
+          const transB = spec.transB ? letterT : letterN;
+          const call = overBatch(spec, (a, b, c) => {
+            const status = sgemm(
+              transA,
+              transB,
+              m,
+              n,
+              k,
+              alpha,
+              base + a,
+              lda,
+              base + b,
+              ldb,
+              beta,
+              base + c,
+              ldc,
+            );
+            if (status !== 0) throw refused(version, status);
+          });
+          return guarded(spec, memory.buffer.byteLength, call);
+        },
+      };
+    },
+  };
+}
+
+function readVersion(library: NativeLibrary): { version: string; runtime: number } {
+  // struct { int major, minor, patch; const char *hash; unsigned cpu_runtime, gpu_runtime; }
+  const fields = library.readInts(library.func("void* dnnl_version()")(), 7);
+  return { version: `${fields[0]}.${fields[1]}.${fields[2]}`, runtime: fields[6] };
+}
+
+/** One rank is one thread. The setting of OpenMP belongs to the calling thread, so every rank makes it. */
+function turnOffThreads(library: NativeLibrary, runtime: number): void {
+  const kind = runtimes[runtime] ?? `unknown (${runtime})`;
+  if (kind === "sequential" || kind === "thread pool") return;
+  // The loader searches the dependencies of a library too: whichever OpenMP it was linked with.
+  const setThreads =
+    kind === "OpenMP" ? library.optional("void omp_set_num_threads(int threads)") : undefined;
+  if (setThreads === undefined) {
+    const message = `oneDNN at ${library.path} uses threads of its own (${kind}) that can't be turned off; expected a build with OpenMP or none.`;
+    throw new SlalomError("library", message);
+  }
+  setThreads(1);
+}
+
+function refused(version: string, status: unknown): SlalomError {
+  return new SlalomError("library", `oneDNN ${version}: dnnl_sgemm failed with status ${String(status)}`);
+}
