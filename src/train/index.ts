@@ -1,0 +1,13 @@
+/** Training: lanes of one program, the loop around it, evaluation, divergence. */
+export { type LaneTraining, stepsPerEpoch } from "./configuration.js";
+export { initialParameters, seedKeys } from "./initialValues.js";
+export { divergenceFactor } from "./lane.js";
+export {
+  evaluateEntry,
+  type LaneProgram,
+  laneProgram,
+  measureEntry,
+  names as variableNames,
+  stepEntry,
+} from "./laneProgram.js";
+export { type LaneProgress, type LaneSink, type TrainLanesOptions, trainLanes } from "./trainLanes.js";

@@ -1,0 +1,74 @@
+/** What a program's variables hold before the first step: parameters, slots, hyperparameters, keys, data. */
+import { allocate, type TypedArray } from "../base/dtype.js";
+import { foldIn, keyFromSeed } from "../base/random.js";
+import { sizeOf } from "../base/shape.js";
+import type { Executable } from "../compile/backend.js";
+import { cast, evaluate, type Tensor } from "../graph/index.js";
+import { splitNames } from "../learn/datasets/dataset.js";
+import type { LaneTraining } from "./configuration.js";
+import { type LaneProgram, names } from "./laneProgram.js";
+
+/** One independent key for each use of a run's seed. */
+export const seedKeys = (seed: number) => {
+  const root = keyFromSeed(seed);
+  return { parameters: foldIn(root, 0), order: foldIn(root, 1), model: foldIn(root, 2) };
+};
+
+/** Values that are the same for every lane of a seed, computed once and the same on every backend. */
+export function initialParameters(training: LaneTraining, { built }: LaneProgram): Map<string, TypedArray> {
+  const { parameters } = seedKeys(training.seed);
+  const entries = Object.entries(built.parameters);
+  const values = evaluate(entries.map(([, { initial }]) => cast(initial(parameters), training.dtype)));
+  return new Map(entries.map(([name], i) => [names.parameter(name), values[i].data]));
+}
+
+/** Writes everything that a fresh training of `training.lanes` starts from. */
+export function writeInitialValues(
+  executable: Executable,
+  training: LaneTraining,
+  program: LaneProgram,
+): void {
+  const { order, model } = seedKeys(training.seed);
+  const initial = initialParameters(training, program);
+  const { variables } = program.program;
+  for (const [name, values] of initial) executable.write(name, repeated(values, variables[name]));
+  for (const [parameter, { shape }] of Object.entries(program.built.parameters)) {
+    const slots = Object.entries(training.choice.optimizer.slots({ shape, dtype: training.dtype }));
+    const values = evaluate(slots.map(([, tensor]) => tensor));
+    slots.forEach(([slot], i) => {
+      const name = names.slot(parameter, slot);
+      executable.write(name, repeated(values[i].data, variables[name]));
+    });
+  }
+  writeShared(executable, training, program);
+  for (const [name, key] of [
+    [names.orderKey, order],
+    [names.modelKey, model],
+  ] as const) {
+    if (variables[name]) executable.write(name, [...key]);
+  }
+  executable.write(names.step, [0]);
+}
+
+/** Writes what does not change in training: hyperparameters of the given lanes, and the data. */
+export function writeShared(executable: Executable, training: LaneTraining, { program }: LaneProgram): void {
+  for (const name of Object.keys(training.choice.optimizer.hyperparameters)) {
+    executable.write(
+      names.hyper(name),
+      training.lanes.map((lane) => lane[name]),
+    );
+  }
+  for (const split of splitNames) {
+    const data = training.dataset?.[split];
+    if (!data || !program.variables[names.inputs(split)]) continue;
+    executable.write(names.inputs(split), data.inputs.data);
+    executable.write(names.targets(split), data.targets.data);
+  }
+}
+
+/** `values` once for each lane of the variable. */
+function repeated(values: TypedArray, variable: Tensor): TypedArray {
+  const all = allocate(variable.dtype, sizeOf(variable.shape));
+  for (let from = 0; from < all.length; from += values.length) all.set(values, from);
+  return all;
+}

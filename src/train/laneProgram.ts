@@ -1,0 +1,304 @@
+/**
+ * The training of many lanes as one program: choose a batch, forward, backward, update, report; and an entry for each
+ * split that evaluates it. Everything that a step needs is in the program's memory.
+ */
+import { SlalomError } from "../base/errors.js";
+import type { Shape } from "../base/shape.js";
+import type { Program, ProgramEntry } from "../compile/program.js";
+import type { Batched, Tensor } from "../graph/index.js";
+import * as g from "../graph/index.js";
+import { alignAxis } from "../graph/operations/movement.js";
+import type { Dataset, Split, SplitName } from "../learn/datasets/dataset.js";
+import { applyOptimizer } from "../learn/optimizers/apply.js";
+import {
+  type Batch,
+  type BuiltProblem,
+  checkEvaluation,
+  type Parameters,
+} from "../learn/problems/problem.js";
+import { batch as batchGraph, grad } from "../transform/index.js";
+import { type LaneTraining, stepsPerEpoch } from "./configuration.js";
+
+export interface LaneProgram {
+  readonly program: Program;
+  readonly built: BuiltProblem;
+  /** Examples that one step of an evaluation looks at, for each split that the program can evaluate. */
+  readonly evaluationBatch: Readonly<Partial<Record<SplitName, number>>>;
+}
+
+/** Names of the program's variables, by purpose. */
+export const names = {
+  parameter: (name: string): string => `parameter/${name}`,
+  slot: (parameter: string, slot: string): string => `slot/${parameter}/${slot}`,
+  hyper: (name: string): string => `hyper/${name}`,
+  inputs: (split: SplitName): string => `${split}/inputs`,
+  targets: (split: SplitName): string => `${split}/targets`,
+  total: (metric: string): string => `evaluation/${metric}`,
+  step: "step",
+  orderKey: "key/order",
+  modelKey: "key/model",
+  position: "evaluation/position",
+} as const;
+
+/** Entry of the training step; its trace "loss" is the batch's loss before the update. */
+export const stepEntry = "step";
+/** Entry whose trace "loss" is the training loss as it stands: problems without batches end with it. */
+export const measureEntry = "measure";
+export const evaluateEntry = (split: SplitName): string => `evaluate ${split}`;
+
+/** The program for `lanes` lanes. Throws where the problem's loss or metrics have another shape than promised. */
+export function laneProgram(training: LaneTraining, lanes: number): LaneProgram {
+  const builder = new Builder(training, lanes);
+  return builder.build();
+}
+
+class Builder {
+  private readonly variables: Record<string, Tensor> = {};
+  private readonly laneVariables = new Map<Tensor, Batched>();
+  /** The one-lane variable by name. */
+  private readonly lanesOf = new Map<string, Tensor>();
+  private readonly built: BuiltProblem;
+  private readonly parameters: Parameters;
+  private readonly evaluationBatch: Partial<Record<SplitName, number>> = {};
+
+  constructor(
+    private readonly training: LaneTraining,
+    private readonly lanes: number,
+  ) {
+    this.built = training.problem.build(training.dataset);
+    this.parameters = Object.fromEntries(
+      Object.entries(this.built.parameters).map(([name, { shape }]) => [
+        name,
+        this.perLane(names.parameter(name), shape),
+      ]),
+    );
+  }
+
+  build(): LaneProgram {
+    const { training, built } = this;
+    const { dataset } = training;
+    const step = this.shared(names.step, [], "int32");
+    if (dataset) this.addSplit("train", dataset.train);
+    const entries: Record<string, ProgramEntry> = { [stepEntry]: this.stepEntry(step) };
+    if (!dataset || training.batchSize === "full")
+      entries[measureEntry] = {
+        updates: {},
+        traces: { loss: this.trainingLoss(step), ...this.recordedParameters() },
+      };
+    if (dataset) {
+      const position = this.shared(names.position, [], "int32");
+      for (const metric of ["loss", ...built.metrics]) this.perLane(names.total(metric), []);
+      for (const split of training.evaluate) {
+        if (!dataset[split])
+          throw new SlalomError(
+            "data",
+            `data set "${dataset.name}" has no ${split} split to evaluate; expected one. Split the training data?`,
+          );
+        if (split !== "train") this.addSplit(split, dataset[split]);
+        entries[evaluateEntry(split)] = this.evaluation(split, dataset[split], position);
+      }
+    }
+    const program: Program = {
+      name: `${training.problem.name} ${training.choice.optimizer.id} x${this.lanes}`,
+      variables: this.variables,
+      entries: Object.fromEntries(
+        Object.entries(entries).map(([name, entry]) => [name, this.forAllLanes(entry)]),
+      ),
+      traceCapacity: Math.max(1, Math.min(training.steps, traceCapacity)),
+    };
+    return { program, built, evaluationBatch: this.evaluationBatch };
+  }
+
+  /** One update of all lanes. */
+  private stepEntry(step: Tensor): ProgramEntry {
+    const { choice, dtype, steps } = this.training;
+    const { optimizer } = choice;
+    const loss = this.trainingLoss(step);
+    const parameterNames = Object.keys(this.parameters);
+    const gradients = grad(loss, Object.values(this.parameters));
+    const slots = Object.fromEntries(
+      Object.entries(this.parameters).map(([name, parameter]) => [
+        name,
+        Object.fromEntries(
+          Object.entries(optimizer.slots(parameter)).map(([slot, initial]) => [
+            slot,
+            this.perLane(names.slot(name, slot), initial.shape, initial.dtype),
+          ]),
+        ),
+      ]),
+    );
+    const hyper = Object.fromEntries(
+      Object.keys(optimizer.hyperparameters).map((name) => [name, this.perLane(names.hyper(name), [])]),
+    );
+    const updated = applyOptimizer({
+      ...choice,
+      parameters: this.parameters,
+      gradients: Object.fromEntries(parameterNames.map((name, i) => [name, gradients[i]])),
+      slots,
+      hyper,
+      step: g.add(g.cast(step, dtype), 1),
+      totalSteps: steps,
+    });
+    const updates: Record<string, Tensor> = {};
+    for (const name of parameterNames) {
+      updates[names.parameter(name)] = updated.parameters[name];
+      for (const [slot, value] of Object.entries(updated.slots[name]))
+        updates[names.slot(name, slot)] = value;
+    }
+    updates[names.step] = g.add(step, 1);
+    return { updates, traces: { loss, ...this.recordedParameters() } };
+  }
+
+  /** The parameters before the update, where rows hold them. */
+  private recordedParameters(): Record<string, Tensor> {
+    if (!this.training.recordParameters) return {};
+    return Object.fromEntries(
+      Object.entries(this.parameters).map(([name, tensor]) => [names.parameter(name), tensor]),
+    );
+  }
+
+  /** The loss that training descends, of one lane: over the step's batch, or of the whole problem. */
+  private trainingLoss(step: Tensor): Tensor {
+    const { training } = this;
+    const { dataset, problem } = training;
+    const context = { training: true, key: g.foldInTensor(this.shared(names.modelKey, [2], "int32"), step) };
+    if (!dataset)
+      return checkEvaluation(
+        problem.name,
+        this.built,
+        this.built.evaluate(this.parameters, undefined, context),
+        undefined,
+      ).loss;
+    const count = dataset.train.count;
+    const size = training.batchSize === "full" ? count : Math.min(training.batchSize, count);
+    const { batch, present } =
+      training.batchSize === "full"
+        ? { batch: this.wholeBatch("train", dataset), present: undefined }
+        : this.stepBatch(step, dataset, size);
+    const { loss } = checkEvaluation(
+      problem.name,
+      this.built,
+      this.built.evaluate(this.parameters, batch, context),
+      size,
+    );
+    const kept = present ? g.where(present, loss, 0) : loss;
+    const total = g.sum(kept);
+    if (problem.reduction === "sum") return total;
+    return present ? g.div(total, g.sum(g.cast(present, loss.dtype))) : g.div(total, size);
+  }
+
+  /** The batch of a step: its places in the epoch's order, and which of them exist in a short last batch. */
+  private stepBatch(
+    step: Tensor,
+    dataset: Dataset,
+    size: number,
+  ): { batch: Batch; present: Tensor | undefined } {
+    const { count } = dataset.train;
+    const perEpoch = stepsPerEpoch(count, size);
+    const places = g.add(g.mul(g.remainder(step, perEpoch), size), g.iota([size]));
+    const epoch = g.floorDivide(step, perEpoch);
+    const inside = count % size === 0 ? places : g.minimum(places, count - 1);
+    const indices = this.training.shuffle
+      ? g.permutationAt(g.foldInTensor(this.shared(names.orderKey, [2], "int32"), epoch), inside, count)
+      : inside;
+    return {
+      batch: this.batchAt("train", dataset, indices),
+      present: count % size === 0 ? undefined : g.less(places, count),
+    };
+  }
+
+  private evaluation(split: SplitName, { count }: Split, position: Tensor): ProgramEntry {
+    const { problem, dataset, dtype } = this.training;
+    const size = evaluationBatchSize(count);
+    this.evaluationBatch[split] = size;
+    const places = g.add(g.mul(position, size), g.iota([size]));
+    const batch = this.batchAt(split, dataset!, g.minimum(places, count - 1));
+    const context = { training: false, key: this.shared(names.modelKey, [2], "int32") };
+    const { loss, metrics } = checkEvaluation(
+      problem.name,
+      this.built,
+      this.built.evaluate(this.parameters, batch, context),
+      size,
+    );
+    const updates: Record<string, Tensor> = { [names.position]: g.add(position, 1) };
+    for (const [name, values] of Object.entries({ loss, ...metrics })) {
+      const kept = count % size === 0 ? values : g.where(g.less(places, count), values, 0);
+      const total = this.perLane(names.total(name), []);
+      updates[names.total(name)] = g.add(total, g.cast(g.sum(kept), dtype));
+    }
+    return { updates, traces: {} };
+  }
+
+  private addSplit(name: SplitName, { inputs, targets }: Split): void {
+    this.shared(names.inputs(name), inputs.shape, inputs.dtype);
+    this.shared(names.targets(name), targets.shape, targets.dtype);
+  }
+
+  private wholeBatch(split: SplitName, dataset: Dataset): Batch {
+    return this.prepared(dataset, this.variables[names.inputs(split)], this.variables[names.targets(split)]);
+  }
+
+  private batchAt(split: SplitName, dataset: Dataset, indices: Tensor): Batch {
+    return this.prepared(
+      dataset,
+      g.take(this.variables[names.inputs(split)], indices),
+      g.take(this.variables[names.targets(split)], indices),
+    );
+  }
+
+  /** Raw examples as the problem expects them: scaled floats; targets as they are, floats in the run's dtype. */
+  private prepared({ scale, offset, classes }: Dataset, inputs: Tensor, targets: Tensor): Batch {
+    const { dtype } = this.training;
+    const scaled = scale === 1 ? g.cast(inputs, dtype) : g.mul(g.cast(inputs, dtype), scale);
+    return {
+      inputs: offset === 0 ? scaled : g.add(scaled, offset),
+      targets: classes === undefined ? g.cast(targets, dtype) : targets,
+    };
+  }
+
+  /** A variable of one lane in the graph, with a leading lane axis in the program. */
+  private perLane(name: string, shape: Shape, dtype: g.DType = this.training.dtype): Tensor {
+    const known = this.lanesOf.get(name);
+    if (known) return known;
+    const one = g.variable(name, shape, dtype);
+    this.variables[name] = g.variable(name, [this.lanes, ...shape], dtype);
+    this.laneVariables.set(one, { tensor: this.variables[name], axis: 0 });
+    this.lanesOf.set(name, one);
+    return one;
+  }
+
+  /** A variable that all lanes share. */
+  private shared(name: string, shape: Shape, dtype: g.DType): Tensor {
+    this.variables[name] ??= g.variable(name, shape, dtype);
+    return this.variables[name];
+  }
+
+  /** An entry of all lanes from that of one: what depends on a lane gets a leading lane axis. */
+  private forAllLanes({ updates, traces }: ProgramEntry): ProgramEntry {
+    const outputs = [...Object.entries(updates), ...Object.entries(traces)];
+    const batched = batchGraph(
+      outputs.map(([, tensor]) => tensor),
+      this.laneVariables,
+    );
+    const outward = outputs.map(([name], i): [string, Tensor] => {
+      // The step counter and the like are one for all lanes.
+      const isShared = i < Object.keys(updates).length && !this.lanesOf.has(name);
+      return [name, isShared ? batched[i].tensor : alignAxis(batched[i], 0, this.lanes)];
+    });
+    const count = Object.keys(updates).length;
+    return {
+      updates: Object.fromEntries(outward.slice(0, count)),
+      traces: Object.fromEntries(outward.slice(count)),
+    };
+  }
+}
+
+/** The most steps of one call: enough that leaving the program costs nothing, few enough to answer Ctrl-C. */
+const traceCapacity = 2048;
+
+/** The divisor of `count` nearest to a thousand examples, or a thousand with a short last batch. */
+function evaluationBatchSize(count: number): number {
+  const wanted = Math.min(1000, count);
+  for (let size = wanted; size >= wanted / 2; size--) if (count % size === 0) return size;
+  return wanted;
+}
