@@ -1,6 +1,5 @@
 /** What a problem is: parameters, a loss, perhaps data. A user's own problem is an object of this type. */
-import type { DType } from "../../base/dtype.js";
-import { isFloat } from "../../base/dtype.js";
+import { type DType, isFloat } from "../../base/dtype.js";
 import { SlalomError } from "../../base/errors.js";
 import { formatType, type Shape } from "../../base/shape.js";
 import type { Tensor } from "../../graph/index.js";
@@ -99,6 +98,12 @@ export function requireDataset(problem: string, dataset: Dataset | undefined): D
     "option",
     `problem "${problem}": build received no data set; expected a loaded one. Pass what problem.dataset.load() gives.`,
   );
+}
+
+/** The batch that `evaluate` was given; throws "option" if there is none. */
+export function requireBatch(problem: string, batch: Batch | undefined): Batch {
+  if (batch !== undefined) return batch;
+  throw new SlalomError("option", `problem "${problem}": evaluate received no batch; expected one.`);
 }
 
 /**
