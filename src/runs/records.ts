@@ -6,11 +6,12 @@
  *                               metrics.jsonl  one line a measured step; appended, never rewritten
  *                               summary.json   how it ended; a run without one is unfinished
  */
+import type { Json } from "../base/json.js";
 
 /** The layout that this version writes; a store with a larger number is refused. */
 export const storeFormat = 1;
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type { Json };
 
 /** Which side of `value` a metric has to reach. */
 export interface Target {

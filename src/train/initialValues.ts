@@ -5,6 +5,7 @@ import { sizeOf } from "../base/shape.js";
 import type { Executable } from "../compile/backend.js";
 import { cast, evaluate, type Tensor } from "../graph/index.js";
 import { splitNames } from "../learn/datasets/dataset.js";
+import type { BuiltProblem } from "../learn/problems/problem.js";
 import type { LaneTraining } from "./configuration.js";
 import { type LaneProgram, names } from "./laneProgram.js";
 
@@ -15,10 +16,13 @@ export const seedKeys = (seed: number) => {
 };
 
 /** Values that are the same for every lane of a seed, computed once and the same on every backend. */
-export function initialParameters(training: LaneTraining, { built }: LaneProgram): Map<string, TypedArray> {
-  const { parameters } = seedKeys(training.seed);
+export function initialParameters(
+  { seed, dtype }: Pick<LaneTraining, "seed" | "dtype">,
+  built: BuiltProblem,
+): Map<string, TypedArray> {
+  const { parameters } = seedKeys(seed);
   const entries = Object.entries(built.parameters);
-  const values = evaluate(entries.map(([, { initial }]) => cast(initial(parameters), training.dtype)));
+  const values = evaluate(entries.map(([, { initial }]) => cast(initial(parameters), dtype)));
   return new Map(entries.map(([name], i) => [names.parameter(name), values[i].data]));
 }
 
@@ -29,7 +33,7 @@ export function writeInitialValues(
   program: LaneProgram,
 ): void {
   const { order, model } = seedKeys(training.seed);
-  const initial = initialParameters(training, program);
+  const initial = initialParameters(training, program.built);
   const { variables } = program.program;
   for (const [name, values] of initial) executable.write(name, repeated(values, variables[name]));
   for (const [parameter, { shape }] of Object.entries(program.built.parameters)) {

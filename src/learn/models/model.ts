@@ -3,13 +3,9 @@ import type { Shape } from "../../base/shape.js";
 import type { BuiltLayer } from "../layers/layer.js";
 
 /** What a run's configuration can hold. */
-export type Json =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly Json[]
-  | { readonly [name: string]: Json | undefined };
+import type { Json } from "../../base/json.js";
+
+export type { Json };
 
 export interface Model {
   /** Short and plain, as in "softmax": problems are named after it. */

@@ -1,0 +1,15 @@
+/** Studies: grids of runs over seeds, trained as lanes, stored, compared. */
+export {
+  type ExecutionHooks,
+  type Executor,
+  executeTask,
+  inThread,
+  type RunStudyOptions,
+  runStudy,
+  type StudyOutcome,
+  type StudyProgress,
+  type TaskProgress,
+} from "./runStudy.js";
+export { type Comparison, type Study, type StudyOptions, study, type TargetOption } from "./study.js";
+export { configurationsOf, recordOf, type Task, tasksFor } from "./tasks.js";
+export { slalomVersion } from "./version.js";
