@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { optimizers } from "../../../src/learn/optimizers/index.js";
 import { greatestDifference, type PeerCase, type PeerFixture, readFixture } from "./peers.js";
 
-const torch = readFixture<PeerFixture>("torch.json");
-const optax = readFixture<PeerFixture>("optax.json");
+const torch = readFixture<PeerFixture>("torch.jsonl");
+const optax = readFixture<PeerFixture>("optax.jsonl");
 
 const nameOf = ({ optimizer, settings, schedule, clipNorm, decoupledWeightDecay }: PeerCase): string =>
   `${optimizer} ${JSON.stringify({ ...settings, schedule: schedule?.id, clipNorm, decoupledWeightDecay })}`;

@@ -44,8 +44,15 @@ export interface PeerFixture {
   readonly cases: readonly PeerCase[];
 }
 
-export const readFixture = <T>(name: string): T =>
-  JSON.parse(readFileSync(new URL(`../../fixtures/optimizers/${name}`, import.meta.url), "utf8"));
+/** A file of test/fixtures/optimizers: a line on what is common, then a case a line. */
+export function readFixture<T extends { readonly cases: readonly unknown[] }>(name: string): T {
+  const text = readFileSync(new URL(`../../fixtures/optimizers/${name}`, import.meta.url), "utf8");
+  const [common, ...cases] = text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  return { ...common, cases };
+}
 
 /** The greatest difference to the peer over all kept steps, relative to the largest element of the tensor. */
 export function greatestDifference(fixture: PeerFixture, peer: PeerCase): number {

@@ -1,5 +1,4 @@
-/** Schedules against PyTorch's factors (test/fixtures/optimizers/schedules.json), and what PyTorch lacks. */
-import { readFileSync } from "node:fs";
+/** Schedules against PyTorch's factors (test/fixtures/optimizers/schedules.jsonl), and what PyTorch lacks. */
 import { describe, expect, test } from "vitest";
 import type { DType } from "../../../src/base/dtype.js";
 import { evaluate, full, minimum, rsqrt, variable } from "../../../src/graph/index.js";
@@ -21,6 +20,7 @@ import {
   stepDecay,
   withWarmup,
 } from "../../../src/learn/schedules/index.js";
+import { readFixture } from "../optimizers/peers.js";
 
 interface Fixture {
   readonly source: string;
@@ -31,9 +31,7 @@ interface Fixture {
   }[];
 }
 
-const fixture: Fixture = JSON.parse(
-  readFileSync(new URL("../../fixtures/optimizers/schedules.json", import.meta.url), "utf8"),
-);
+const fixture = readFixture<Fixture>("schedules.jsonl");
 
 /** Factors at `steps`, from one graph. */
 function factorsAt(
