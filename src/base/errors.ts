@@ -38,11 +38,12 @@ export function unknownName(
   valid: readonly string[],
   code: ErrorCode = "name",
 ): SlalomError {
+  if (valid.length === 0) return new SlalomError(code, `unknown ${kind} "${received}". None is known.`);
   const sorted = nearestFirst(received, valid);
-  const hint =
-    sorted.length > 0 && editDistance(received, sorted[0]) <= Math.max(2, received.length / 3)
-      ? ` Did you mean "${sorted[0]}"?`
-      : "";
+  const distance = nameDistance(received, sorted[0]);
+  // A name in which nothing of the received one is left is no guess.
+  const near = distance < received.length && distance <= Math.max(2, received.length / 3);
+  const hint = near ? ` Did you mean "${sorted[0]}"?` : "";
   return new SlalomError(code, `unknown ${kind} "${received}".${hint} Valid: ${sorted.join(", ")}.`);
 }
 
@@ -53,13 +54,13 @@ export function checkKeys(where: string, received: object, valid: readonly strin
   }
 }
 
-/** `valid` sorted by edit distance from `received`, ties in the given order. */
+/** `valid` sorted by edit distance from `received` without regard to case, ties in the given order. */
 export function nearestFirst(received: string, valid: readonly string[]): string[] {
-  const distance = new Map(
-    valid.map((name) => [name, editDistance(received.toLowerCase(), name.toLowerCase())]),
-  );
+  const distance = new Map(valid.map((name) => [name, nameDistance(received, name)]));
   return [...valid].sort((a, b) => distance.get(a)! - distance.get(b)!);
 }
+
+const nameDistance = (a: string, b: string): number => editDistance(a.toLowerCase(), b.toLowerCase());
 
 /** Levenshtein distance with single-row dynamic programming. */
 function editDistance(a: string, b: string): number {

@@ -109,9 +109,9 @@ function horner(coefficients: readonly number[], x: number): number {
 export const permutationRounds = 6;
 
 /**
- * Element `position` of a random permutation of 0 ... count-1: a Feistel network on the smallest even number
- * of bits that covers `count`, walked until it falls inside (Black, Rogaway: "Ciphers with arbitrary finite
- * domains", 2002). Needs no memory and no order of evaluation. A bijection for every key.
+ * Element `position` of a random permutation of 0 ... count-1, `count` up to 2^30: a Feistel network on an even
+ * number of bits that covers `count`, walked until it falls inside (Black, Rogaway: "Ciphers with arbitrary
+ * finite domains", 2002). Needs no memory and no order of evaluation. A bijection for every key.
  */
 export function permute([k0, k1]: Key, position: number, count: number): number {
   const half = permutationHalfBits(count);
@@ -130,9 +130,9 @@ export function permute([k0, k1]: Key, position: number, count: number): number 
   return index;
 }
 
-/** Bits of each Feistel half: 2^(2 half) >= count, at least one bit. */
+/** Bits of each Feistel half: 2^(2 half) >= count; at least 4, since tiny networks favour some orders. */
 export const permutationHalfBits = (count: number): number =>
-  Math.max(1, (33 - Math.clz32(Math.max(count, 1) - 1)) >> 1);
+  Math.max(4, (33 - Math.clz32(Math.max(count, 1) - 1)) >> 1);
 
 /** Multiply-xorshift mixing of one word under two key words. */
 function mix(word: number, k0: number, k1: number): number {

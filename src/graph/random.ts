@@ -1,4 +1,5 @@
 /** Random tensors: each element depends on a key and its place alone (see `base/random.ts`). */
+import { SlalomError } from "../base/errors.js";
 import { foldIn, type Key, keyFromSeed } from "../base/random.js";
 import { type Shape, sizeOf } from "../base/shape.js";
 import { add, broadcastTo, less, mul, reshape, slice } from "./functions.js";
@@ -35,9 +36,17 @@ export const randomBits = (key: RandomKey, shape: Shape): Tensor =>
 export const randomPermutation = (key: RandomKey, count: number): Tensor =>
   permutationAt(key, iota([count]), count);
 
-/** Elements `positions` (int32) of a random permutation of 0 ... count-1, without making the whole of it. */
-export const permutationAt = (key: RandomKey, positions: Tensor, count: number): Tensor =>
-  primitive.permute.apply([...keyWords(key, positions.shape), positions], { count });
+/**
+ * Elements `positions` (int32, each below `count`) of a random permutation of 0 ... count-1, without making the
+ * whole of it.
+ * @throws SlalomError "option" unless `count` is an integer from 0 to 2^30
+ */
+export function permutationAt(key: RandomKey, positions: Tensor, count: number): Tensor {
+  if (!Number.isInteger(count) || count < 0 || count > 2 ** 30) {
+    throw new SlalomError("option", `permutationAt: count ${count}; expected an integer from 0 to 2^30.`);
+  }
+  return primitive.permute.apply([...keyWords(key, positions.shape), positions], { count });
+}
 
 /**
  * An independent key (int32 [2]) for the `n`-th use, where `n` (int32 scalar) is known only when the program runs.
