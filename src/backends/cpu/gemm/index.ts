@@ -12,5 +12,5 @@ export {
   selectGemm,
 } from "./select.js";
 export type { BoundGemm, GemmCall, GemmDType, GemmLibrary, GemmLibraryName, GemmSpec } from "./types.js";
-export { instantiateWasmGemm, type WasmGemmExports, wasmGemm } from "./wasm.js";
+export { instantiateWasmGemm, type WasmGemm, wasmGemm } from "./wasm.js";
 export { gemmParameters, wasmGemmWorkspaceBytes } from "./wasm-module.js";

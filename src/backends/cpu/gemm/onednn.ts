@@ -5,6 +5,8 @@
  * float64 goes to our own WebAssembly, which is bound along.
  */
 import { SlalomError } from "../../../base/errors.js";
+import { type BlockCall, copiesBytes, planCopies, withCopies } from "./aliasing.js";
+import { type CopyRows, instantiateCopyRows } from "./copy.js";
 import { type NativeLibrary, openLibrary } from "./native.js";
 import { completeSpec, guarded, overBatch } from "./spec.js";
 import type { BoundGemm, GemmLibrary } from "./types.js";
@@ -24,6 +26,10 @@ const prototype =
   "int dnnl_sgemm(char transA, char transB, int64 m, int64 n, int64 k, float alpha, " +
   "uint64 a, int64 lda, uint64 b, int64 ldb, float beta, uint64 c, int64 ldc)";
 
+/** Bits of `dnnl_cpu_isa_t`. */
+const isaAvx2 = 0x7;
+const isaAvx512 = 0x20;
+
 const letterN = 78;
 const letterT = 84;
 
@@ -38,15 +44,17 @@ export function openOneDnn(path: string): GemmLibrary {
   const { version, runtime } = readVersion(library);
   turnOffThreads(library, runtime);
   const doubles = wasmGemm();
+  const copiesPay = hasAvx2Kernels(library);
   return {
     name: "onednn",
     title: "oneDNN",
     version,
     path,
-    workspaceBytes: doubles.workspaceBytes,
+    workspaceBytes: Math.max(doubles.workspaceBytes, copiesBytes),
     bind(memory, workspaceOffset): BoundGemm {
       const base = library.addressOf(memory);
       let boundDoubles: BoundGemm | undefined;
+      let copy: CopyRows | undefined;
       return {
         prepare(given) {
           if (given.dtype === "float64") {
@@ -57,24 +65,18 @@ export function openOneDnn(path: string): GemmLibrary {
           const { m, n, k, lda, ldb, ldc, alpha, beta } = spec;
           const transA = spec.transA ? letterT : letterN;
           const transB = spec.transB ? letterT : letterN;
-          const call = overBatch(spec, (a, b, c) => {
-            const status = sgemm(
-              transA,
-              transB,
-              m,
-              n,
-              k,
-              alpha,
-              base + a,
-              lda,
-              base + b,
-              ldb,
-              beta,
-              base + c,
-              ldc,
-            );
+          const block: BlockCall = (steps, a, aLine, b, bLine, before, c) => {
+            const [at, bt, ct] = [base + a, base + b, base + c];
+            const status = sgemm(transA, transB, m, n, steps, alpha, at, aLine, bt, bLine, before, ct, ldc);
             if (status !== 0) throw refused(version, status);
-          });
+          };
+          const plan = copiesPay ? planCopies(spec) : undefined;
+          if (plan === undefined) {
+            const call = overBatch(spec, (a, b, c) => block(k, a, lda, b, ldb, beta, c));
+            return guarded(spec, memory.buffer.byteLength, call);
+          }
+          copy ??= instantiateCopyRows(memory);
+          const call = overBatch(spec, withCopies(spec, plan, workspaceOffset, copy, block));
           return guarded(spec, memory.buffer.byteLength, call);
         },
       };
@@ -86,6 +88,12 @@ function readVersion(library: NativeLibrary): { version: string; runtime: number
   // struct { int major, minor, patch; const char *hash; unsigned cpu_runtime, gpu_runtime; }
   const fields = library.readInts(library.func("void* dnnl_version()")(), 7);
   return { version: `${fields[0]}.${fields[1]}.${fields[2]}`, runtime: fields[6] };
+}
+
+/** Whether it runs its AVX2 kernels here: the newer ones copy colliding matrices by themselves. */
+function hasAvx2Kernels(library: NativeLibrary): boolean {
+  const isa = Number(library.optional("int dnnl_get_effective_cpu_isa()")?.() ?? 0);
+  return (isa & isaAvx2) === isaAvx2 && (isa & isaAvx512) === 0;
 }
 
 /** One rank is one thread. The setting of OpenMP belongs to the calling thread, so every rank makes it. */

@@ -5,6 +5,7 @@ import { createSharedMemory } from "../wasm/index.js";
 import { openCblas } from "./cblas.js";
 import { reasonOf } from "./native.js";
 import { openOneDnn } from "./onednn.js";
+import { withSmallProducts } from "./small.js";
 import type { GemmLibrary, GemmLibraryName } from "./types.js";
 import { wasmGemm } from "./wasm.js";
 
@@ -14,7 +15,7 @@ export type GemmChoice = GemmLibraryName | "auto";
 export const gemmChoices = ["auto", "onednn", "cblas", "wasm"] as const satisfies readonly GemmChoice[];
 
 export interface SelectGemmOptions {
-  /** A name forces that library; "auto" (the default) takes the best that works. */
+  /** A name forces that library; "auto" (the default) takes the best, and our own for small products. */
   readonly library?: GemmChoice;
   /** Folders to look in first, or library files; then wherever the system's loader looks. */
   readonly searchPaths?: readonly string[];
@@ -112,7 +113,9 @@ export function selectGemm(options: SelectGemmOptions = {}): GemmSelection {
   for (const kind of [oneDnn, cblas]) {
     if (library !== "auto" && library !== kind.name) continue;
     const found = firstThatWorks(kind, searchPaths, rejections);
-    if (found !== undefined) return { library: found, rejections };
+    if (found !== undefined) {
+      return { library: library === "auto" ? withSmallProducts(found) : found, rejections };
+    }
     if (library === kind.name) throw notToBeHad(kind, rejections);
   }
   return { library: wasmGemm(), rejections };

@@ -1,8 +1,8 @@
 /**
  * Our own matrix product as a WebAssembly module: blocked for the caches, packed, register-tiled.
  *
- * Exports `gemm_f32` and `gemm_f64` over the imported memory `env.memory`, with the parameters of
- * `gemmParameters`, so that other WebAssembly can import them directly.
+ * Exports `gemm` over the imported memory `env.memory`, with the parameters of `gemmParameters`, so that
+ * other WebAssembly can import it directly; one module per element type.
  */
 import {
   type Code,
@@ -15,8 +15,8 @@ import {
   ModuleBuilder,
   select,
   type ValueType,
-  v128,
 } from "../wasm/index.js";
+import { emitCopyRows } from "./copy.js";
 import {
   type ElementCode,
   elementCode,
@@ -27,6 +27,7 @@ import {
   tileVectors,
 } from "./kernels.js";
 import { emitPackRows, emitPackTransposed, type Pack } from "./packing.js";
+import type { GemmDType } from "./types.js";
 
 /** Most steps of k at a time: a packed panel of B (48 bytes a step) keeps to half of a 32 KiB L1 cache. */
 const blockK = 320;
@@ -61,10 +62,14 @@ export const gemmParameters = (type: "f32" | "f64") =>
   }) as const satisfies Record<string, ValueType>;
 
 /** The module in the binary format. */
-export function emitGemmModule(limits: MemoryLimits, relaxedSimd: boolean): Uint8Array<ArrayBuffer> {
+export function emitGemmModule(
+  dtype: GemmDType,
+  limits: MemoryLimits,
+  relaxedSimd: boolean,
+): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory({ module: "env", name: "memory" }, limits);
-  for (const dtype of ["float32", "float64"] as const) emitGemm(module, elementCode(dtype, relaxedSimd));
+  emitGemm(module, elementCode(dtype, relaxedSimd));
   return module.bytes();
 }
 
@@ -82,11 +87,11 @@ function emitGemm(module: ModuleBuilder, element: ElementCode): void {
     };
   });
   const scale = emitScale(module, element);
-  const copyBlock = emitCopyBlock(module);
+  const copyRows = emitCopyRows(module, undefined);
   const isNumber = (value: Code<"f32" | "f64">, expected: number): Code<"i32"> =>
     element.type === "f32" ? f32.eq(value as Code<"f32">, expected) : f64.eq(value as Code<"f64">, expected);
 
-  module.function(`gemm_${element.type}`, { parameters: gemmParameters(element.type) }, (f, p) => {
+  module.function("gemm", { parameters: gemmParameters(element.type) }, (f, p) => {
     const { m, n, k, transA, transB, alpha, beta, workspace } = p;
     const aLine = f.let(i32.mul(p.lda, element.bytes));
     const bLine = f.let(i32.mul(p.ldb, element.bytes));
@@ -122,7 +127,7 @@ function emitGemm(module: ModuleBuilder, element: ElementCode): void {
               const bytes = f.let(i32.and(i32.add(i32.mul(mc, element.bytes), 15), -16));
               const columns = i32.mul(mc, element.bytes);
               f.do(
-                call(copyBlock, {
+                call(copyRows, {
                   from: blockOfA,
                   fromRow: aLine,
                   rows: kc,
@@ -246,39 +251,6 @@ function emitScale(module: ModuleBuilder, element: ElementCode) {
         f.add(at, element.bytes);
       });
       f.add(c, cRow);
-    });
-  });
-}
-
-/** Copies `rows` rows of `columns` bytes (a multiple of 4) between two row distances. */
-function emitCopyBlock(module: ModuleBuilder) {
-  const parameters = {
-    from: "i32",
-    fromRow: "i32",
-    rows: "i32",
-    columns: "i32",
-    to: "i32",
-    toRow: "i32",
-  } as const;
-  return module.function(undefined, { parameters }, (f, p) => {
-    f.while(p.rows, () => {
-      const source = f.let(p.from);
-      const target = f.let(p.to);
-      const whole = f.let(i32.add(source, i32.and(p.columns, -16)));
-      const end = f.let(i32.add(source, p.columns));
-      f.while(i32.lt_u(source, whole), () => {
-        f.do(v128.store(target, v128.load(source)));
-        f.add(source, 16);
-        f.add(target, 16);
-      });
-      f.while(i32.lt_u(source, end), () => {
-        f.do(i32.store(target, i32.load(source)));
-        f.add(source, 4);
-        f.add(target, 4);
-      });
-      f.add(p.from, p.fromRow);
-      f.add(p.to, p.toRow);
-      f.add(p.rows, -1);
     });
   });
 }

@@ -6,6 +6,7 @@ import {
   type BoundGemm,
   type GemmLibrary,
   type GemmSpec,
+  selectGemm,
 } from "../../../../src/backends/cpu/gemm/index.js";
 import { completeSpec, extents } from "../../../../src/backends/cpu/gemm/spec.js";
 import { createSharedMemory } from "../../../../src/backends/cpu/wasm/index.js";
@@ -110,67 +111,73 @@ const shapes = [
   [5, 100, 2],
 ] as const;
 
-describe.each(libraries.map((library) => [`${library.title} ${library.version}`, library] as const))(
-  "%s",
-  (_, library: GemmLibrary) => {
-    const bound = library.bind(memory, workspaceOffset);
+const named = libraries.map((library) => [`${library.title} ${library.version}`, library] as const);
 
-    test.each(["float32", "float64"] as const)("%s shapes around its blocks, all transposes", (dtype) => {
-      for (const [m, n, k] of shapes) {
-        for (const transpose of transposes) check(bound, { dtype, m, n, k, ...transpose });
-      }
-    });
+describe.each([...named, ["auto", selectGemm().library] as const])("%s", (_, library: GemmLibrary) => {
+  const bound = library.bind(memory, workspaceOffset);
 
-    test.each(["float32", "float64"] as const)("%s strides, factors and batches", (dtype) => {
-      for (const transpose of transposes) {
-        const [m, n, k] = [10, 14, 9];
-        check(bound, { dtype, m, n, k, ...transpose, lda: 17, ldb: 23, ldc: 19 });
-        check(bound, { dtype, m, n, k, ...transpose, alpha: -0.5, beta: 1 });
-        check(bound, { dtype, m, n, k, ...transpose, alpha: 2, beta: -0.25, ldc: 15 });
-        check(bound, { dtype, m, n, k, ...transpose, batch: 3, alpha: 1.5, beta: 0.5 });
-        check(bound, { dtype, m, n, k, ...transpose, batch: 4, strideB: 0, strideC: 10 * 14 + 5 });
-      }
-    });
+  test.each(["float32", "float64"] as const)("%s shapes around its blocks, all transposes", (dtype) => {
+    for (const [m, n, k] of shapes) {
+      for (const transpose of transposes) check(bound, { dtype, m, n, k, ...transpose });
+    }
+  });
 
-    test("random shapes", () => {
-      const size = fc.integer({ min: 1, max: 40 });
-      const gap = fc.integer({ min: 0, max: 5 });
-      fc.assert(
-        fc.property(
-          fc.record({
-            dtype: fc.constantFrom("float32" as const, "float64" as const),
-            m: size,
-            n: size,
-            k: size,
-            transA: fc.boolean(),
-            transB: fc.boolean(),
-            alpha: fc.constantFrom(1, -2, 0, 0.3),
-            beta: fc.constantFrom(0, 1, 0.7),
-            batch: fc.integer({ min: 1, max: 3 }),
-            gaps: fc.tuple(gap, gap, gap),
-          }),
-          ({ gaps, ...spec }) => {
-            const { m, n, k, transA, transB } = spec;
-            const [lda, ldb, ldc] = [(transA ? m : k) + gaps[0], (transB ? k : n) + gaps[1], n + gaps[2]];
-            check(bound, { ...spec, lda, ldb, ldc });
-          },
-        ),
-        { numRuns: 150 },
-      );
-    });
+  test.each(["float32", "float64"] as const)("%s strides, factors and batches", (dtype) => {
+    for (const transpose of transposes) {
+      const [m, n, k] = [10, 14, 9];
+      check(bound, { dtype, m, n, k, ...transpose, lda: 17, ldb: 23, ldc: 19 });
+      check(bound, { dtype, m, n, k, ...transpose, alpha: -0.5, beta: 1 });
+      check(bound, { dtype, m, n, k, ...transpose, alpha: 2, beta: -0.25, ldc: 15 });
+      check(bound, { dtype, m, n, k, ...transpose, batch: 3, alpha: 1.5, beta: 0.5 });
+      check(bound, { dtype, m, n, k, ...transpose, batch: 4, strideB: 0, strideC: 10 * 14 + 5 });
+    }
+  });
 
-    test("a shape that does not fit and an offset outside the memory are refused", () => {
-      expect(() => bound.prepare({ dtype: "float32", m: 2, n: 2, k: 2.5 })).toThrow(/k is 2.5/);
-      expect(() => bound.prepare({ dtype: "float32", m: 2, n: 4, k: 3, ldb: 3 })).toThrow(
-        /ldb is 3.*at least 4/,
-      );
-      const call = bound.prepare({ dtype: "float32", m: 4, n: 4, k: 4 });
-      expect(() => call(0, 64, 256 * 65536 - 60)).toThrow(/reaches beyond the memory/);
-      expect(() => call(0, -4, 64)).toThrow(/reaches beyond the memory/);
-      call(0, 64, 256 * 65536 - 64);
-    });
-  },
-);
+  test("rows that lie a multiple of 2 KiB apart", () => {
+    for (const transpose of transposes) {
+      check(bound, { dtype: "float32", m: 50, n: 512, k: 130, ...transpose, beta: 0.5 });
+      check(bound, { dtype: "float32", m: 512, n: 48, k: 60, ...transpose, ldb: 512, batch: 2 });
+    }
+  });
+
+  test("random shapes", () => {
+    const size = fc.integer({ min: 1, max: 40 });
+    const gap = fc.integer({ min: 0, max: 5 });
+    fc.assert(
+      fc.property(
+        fc.record({
+          dtype: fc.constantFrom("float32" as const, "float64" as const),
+          m: size,
+          n: size,
+          k: size,
+          transA: fc.boolean(),
+          transB: fc.boolean(),
+          alpha: fc.constantFrom(1, -2, 0, 0.3),
+          beta: fc.constantFrom(0, 1, 0.7),
+          batch: fc.integer({ min: 1, max: 3 }),
+          gaps: fc.tuple(gap, gap, gap),
+        }),
+        ({ gaps, ...spec }) => {
+          const { m, n, k, transA, transB } = spec;
+          const [lda, ldb, ldc] = [(transA ? m : k) + gaps[0], (transB ? k : n) + gaps[1], n + gaps[2]];
+          check(bound, { ...spec, lda, ldb, ldc });
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  test("a shape that does not fit and an offset outside the memory are refused", () => {
+    expect(() => bound.prepare({ dtype: "float32", m: 2, n: 2, k: 2.5 })).toThrow(/k is 2.5/);
+    expect(() => bound.prepare({ dtype: "float32", m: 2, n: 4, k: 3, ldb: 3 })).toThrow(
+      /ldb is 3.*at least 4/,
+    );
+    const call = bound.prepare({ dtype: "float32", m: 4, n: 4, k: 4 });
+    expect(() => call(0, 64, 256 * 65536 - 60)).toThrow(/reaches beyond the memory/);
+    expect(() => call(0, -4, 64)).toThrow(/reaches beyond the memory/);
+    call(0, 64, 256 * 65536 - 64);
+  });
+});
 
 test("our own product leaves an empty sum at beta * C", () => {
   const bound = libraries.at(-1)!.bind(memory, workspaceOffset);
