@@ -25,8 +25,8 @@ const threadControls: readonly { title: string; prototype: string; args: readonl
  */
 export function openCblas(path: string): GemmLibrary {
   const library = openLibrary(path);
-  const sgemm = library.func(prototype("s", "float"));
-  const dgemm = library.func(prototype("d", "double"));
+  const sgemm = library.func(cblasPrototype("s", "float", "uint64"));
+  const dgemm = library.func(cblasPrototype("d", "double", "uint64"));
   const title = turnOffThreads(library);
   return {
     name: "cblas",
@@ -53,10 +53,15 @@ export function openCblas(path: string): GemmLibrary {
   };
 }
 
-function prototype(letter: string, real: string): string {
+/** The prototype of a product; an address is passed as a number ("uint64") or an array ("void*"). */
+export function cblasPrototype(
+  letter: "s" | "d",
+  real: "float" | "double",
+  pointer: "uint64" | "void*",
+): string {
   return (
     `void cblas_${letter}gemm(int order, int transA, int transB, int m, int n, int k, ${real} alpha, ` +
-    `uint64 a, int lda, uint64 b, int ldb, ${real} beta, uint64 c, int ldc)`
+    `${pointer} a, int lda, ${pointer} b, int ldb, ${real} beta, ${pointer} c, int ldc)`
   );
 }
 

@@ -1,4 +1,5 @@
 /** Opening C libraries through koffi, and the address of a WebAssembly memory. */
+import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { SlalomError } from "../../../base/errors.js";
 import type { WasmMemory } from "../wasm/index.js";
@@ -47,6 +48,39 @@ export function openLibrary(path: string): NativeLibrary {
     addressOf: (memory) => Number(koffi.address(new Uint8Array(memory.buffer))),
   };
 }
+
+/**
+ * Calls a C function in a process of its own, since a library built for another processor ends the
+ * process that calls it; about 0.1 s.
+ *
+ * @returns Why it can't be used: the error, the signal it died by, or that it took over ten seconds;
+ *   undefined when it came back.
+ */
+export function failureInChildProcess(
+  path: string,
+  prototype: string,
+  args: readonly TrialArgument[],
+): string | undefined {
+  const koffiPath = createRequire(import.meta.url).resolve("koffi");
+  const settings = JSON.stringify({ koffiPath, path, prototype, args });
+  const child = spawnSync(process.execPath, ["-e", childScript, settings], {
+    encoding: "utf8",
+    timeout: 10_000,
+  });
+  if (child.status === 0) return undefined;
+  if (child.signal !== null) return `it ended a trial process by ${child.signal}`;
+  const message = /^\w*Error: (.*)$/m.exec(child.stderr)?.[1];
+  return `a trial process failed: ${message ?? child.error?.message ?? `exit status ${child.status}`}`;
+}
+
+/** A number, or the values of an array that the function gets a pointer to. */
+export type TrialArgument = number | readonly number[];
+
+const childScript = `
+const { koffiPath, path, prototype, args } = JSON.parse(process.argv[1]);
+const pointers = args.map((arg) => (Array.isArray(arg) ? new Float32Array(arg) : arg));
+require(koffiPath).load(path).func(prototype)(...pointers);
+`;
 
 /** Required lazily: importing this module must not load an addon, and must work where there is none. */
 function loadKoffi(): Koffi {

@@ -22,9 +22,13 @@ const runtimes: { readonly [value: number]: string } = {
   256: "SYCL",
 };
 
-const prototype =
-  "int dnnl_sgemm(char transA, char transB, int64 m, int64 n, int64 k, float alpha, " +
-  "uint64 a, int64 lda, uint64 b, int64 ldb, float beta, uint64 c, int64 ldc)";
+/** The prototype of its product; an address is passed as a number ("uint64") or an array ("void*"). */
+export function oneDnnPrototype(pointer: "uint64" | "void*"): string {
+  return (
+    "int dnnl_sgemm(char transA, char transB, int64 m, int64 n, int64 k, float alpha, " +
+    `${pointer} a, int64 lda, ${pointer} b, int64 ldb, float beta, ${pointer} c, int64 ldc)`
+  );
+}
 
 /** Bits of `dnnl_cpu_isa_t`. */
 const isaAvx2 = 0x7;
@@ -40,7 +44,7 @@ const letterT = 84;
  */
 export function openOneDnn(path: string): GemmLibrary {
   const library = openLibrary(path);
-  const sgemm = library.func(prototype);
+  const sgemm = library.func(oneDnnPrototype("uint64"));
   const { version, runtime } = readVersion(library);
   turnOffThreads(library, runtime);
   const doubles = wasmGemm();

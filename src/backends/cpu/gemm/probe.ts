@@ -1,6 +1,6 @@
 /** What each library reaches here, for `slalom doctor`: seconds of arithmetic would be exact, a third of one does. */
 import { createSharedMemory, type WasmMemory } from "../wasm/index.js";
-import { allGemm, type GemmRejection } from "./select.js";
+import { allGemm, type GemmRejection, type SelectGemmOptions } from "./select.js";
 import type { GemmLibrary, GemmLibraryName, GemmSpec } from "./types.js";
 
 /** A shape and what it stands for. */
@@ -40,14 +40,14 @@ export const probeShapes: readonly GemmShape[] = [
 ];
 
 /** Time to spend: this much per library and shape, this much on bandwidth. */
-const millisecondsPerRate = 15;
-const millisecondsForBandwidth = 60;
+const millisecondsPerRate = 10;
+const millisecondsForBandwidth = 40;
 const matrixBytes = 4 * 1024 * 1024;
 const copyBytes = 32 * 1024 * 1024;
 
 /** Measures everything that works here, on the calling thread; about a third of a second. */
-export function probeGemm(searchPaths: readonly string[] = []): GemmProbe {
-  const { libraries, rejections } = allGemm(searchPaths);
+export function probeGemm(options: Omit<SelectGemmOptions, "library"> = {}): GemmProbe {
+  const { libraries, rejections } = allGemm(options);
   const workspace = Math.max(...libraries.map((library) => library.workspaceBytes));
   const memory = createSharedMemory(Math.ceil((3 * matrixBytes + workspace) / 65536));
   fill(memory);

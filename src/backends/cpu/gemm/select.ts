@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import { checkKeys, SlalomError, unknownName } from "../../../base/errors.js";
 import { createSharedMemory } from "../wasm/index.js";
-import { openCblas } from "./cblas.js";
-import { reasonOf } from "./native.js";
-import { openOneDnn } from "./onednn.js";
+import { cblasPrototype, openCblas } from "./cblas.js";
+import { failureInChildProcess, reasonOf } from "./native.js";
+import { oneDnnPrototype, openOneDnn } from "./onednn.js";
 import { withSmallProducts } from "./small.js";
 import type { GemmLibrary, GemmLibraryName } from "./types.js";
 import { wasmGemm } from "./wasm.js";
@@ -19,6 +19,11 @@ export interface SelectGemmOptions {
   readonly library?: GemmChoice;
   /** Folders to look in first, or library files; then wherever the system's loader looks. */
   readonly searchPaths?: readonly string[];
+  /**
+   * Where a found library is tried first: "here" (the default) or in a "process" of its own, which
+   * survives a library that crashes and takes 0.1 s. A program tries once, its ranks need not.
+   */
+  readonly trial?: "here" | "process";
 }
 
 /** A library file that was tried and why it was not taken. */
@@ -41,6 +46,8 @@ interface NativeKind {
   readonly name: "onednn" | "cblas";
   readonly title: string;
   readonly open: Opener;
+  /** Its product, with pointers as pointers. */
+  readonly trialPrototype: string;
   /** File names by platform, best first. */
   readonly files: { readonly [platform: string]: readonly string[] };
   /** The command that installs it, by platform. */
@@ -51,6 +58,7 @@ const oneDnn: NativeKind = {
   name: "onednn",
   title: "oneDNN",
   open: openOneDnn,
+  trialPrototype: oneDnnPrototype("void*"),
   files: {
     linux: ["libdnnl.so.3", "libdnnl.so.2", "libdnnl.so"],
     darwin: [
@@ -73,6 +81,7 @@ const cblas: NativeKind = {
   name: "cblas",
   title: "CBLAS",
   open: openCblas,
+  trialPrototype: cblasPrototype("s", "float", "void*"),
   files: {
     linux: [
       "libmkl_rt.so.2",
@@ -106,13 +115,13 @@ const cblas: NativeKind = {
  *   command that installs it; "option" for an unknown name.
  */
 export function selectGemm(options: SelectGemmOptions = {}): GemmSelection {
-  checkKeys("selectGemm", options, ["library", "searchPaths"]);
-  const { library = "auto", searchPaths = [] } = options;
+  checkKeys("selectGemm", options, ["library", "searchPaths", "trial"]);
+  const { library = "auto" } = options;
   if (!gemmChoices.includes(library)) throw unknownName("matrix library", library, gemmChoices, "option");
   const rejections: GemmRejection[] = [];
   for (const kind of [oneDnn, cblas]) {
     if (library !== "auto" && library !== kind.name) continue;
-    const found = firstThatWorks(kind, searchPaths, rejections);
+    const found = firstThatWorks(kind, options, rejections);
     if (found !== undefined) {
       return { library: library === "auto" ? withSmallProducts(found) : found, rejections };
     }
@@ -122,12 +131,12 @@ export function selectGemm(options: SelectGemmOptions = {}): GemmSelection {
 }
 
 /** Every library that works here, the one that "auto" takes first. */
-export function allGemm(searchPaths: readonly string[] = []): {
+export function allGemm(options: Omit<SelectGemmOptions, "library"> = {}): {
   libraries: GemmLibrary[];
   rejections: GemmRejection[];
 } {
   const rejections: GemmRejection[] = [];
-  const native = [oneDnn, cblas].map((kind) => firstThatWorks(kind, searchPaths, rejections));
+  const native = [oneDnn, cblas].map((kind) => firstThatWorks(kind, options, rejections));
   return { libraries: [...native.filter((found) => found !== undefined), wasmGemm()], rejections };
 }
 
@@ -139,11 +148,12 @@ export function installCommand(name: "onednn" | "cblas"): string {
 
 function firstThatWorks(
   kind: NativeKind,
-  searchPaths: readonly string[],
+  { searchPaths = [], trial = "here" }: SelectGemmOptions,
   rejections: GemmRejection[],
 ): GemmLibrary | undefined {
   for (const path of candidates(kind, searchPaths)) {
     try {
+      if (trial === "process") survive(kind, path);
       const library = kind.open(path);
       checkOnce(library);
       return library;
@@ -165,6 +175,15 @@ function candidates(kind: NativeKind, searchPaths: readonly string[]): string[] 
     return stems.some((stem) => file.startsWith(stem)) ? [path] : [];
   });
   return [...given, ...names];
+}
+
+/** Throws when the library does not load or crashes in a process of its own. */
+function survive(kind: NativeKind, path: string): void {
+  const matrix = [1, 2, 3, 4];
+  const layout = kind.name === "onednn" ? [78, 78] : [101, 111, 111];
+  const args = [...layout, 2, 2, 2, 1, matrix, 2, matrix, 2, 0, matrix, 2];
+  const reason = failureInChildProcess(path, kind.trialPrototype, args);
+  if (reason !== undefined) throw new SlalomError("library", reason);
 }
 
 /** A product of 2x3 by 3x2 with known values: a library that gets it wrong is not used. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openCblas } from "../../../../src/backends/cpu/gemm/cblas.js";
 import { allGemm, gemmChoices, probeGemm, selectGemm } from "../../../../src/backends/cpu/gemm/index.js";
-import { openLibrary } from "../../../../src/backends/cpu/gemm/native.js";
+import { failureInChildProcess, openLibrary } from "../../../../src/backends/cpu/gemm/native.js";
 import { openOneDnn } from "../../../../src/backends/cpu/gemm/onednn.js";
 import { SlalomError } from "../../../../src/base/errors.js";
 
@@ -48,7 +48,7 @@ test("a broken file is passed over and its reason is kept", () => {
     const { rejections } = selectGemm({ searchPaths: [broken] });
     expect(rejections[0]).toMatchObject({ name: "onednn", path: broken });
     expect(rejections[0].reason).toMatch(/./);
-    const inFolder = allGemm([folder]).rejections.filter(({ path }) => path === broken);
+    const inFolder = allGemm({ searchPaths: [folder] }).rejections.filter(({ path }) => path === broken);
     expect(inFolder).toHaveLength(process.platform === "linux" ? 1 : 0);
   } finally {
     rmSync(folder, { recursive: true });
@@ -60,6 +60,16 @@ test("a library of another kind is an error, not a crash", () => {
   expect(() => openOneDnn(libc)).toThrow(/dnnl_sgemm/);
   expect(() => openCblas(libc)).toThrow(/cblas_sgemm/);
   expect(() => openLibrary("/nowhere/libdnnl.so")).toThrow(/cannot open|no such file|not found/i);
+});
+
+test("a trial in a process of its own takes the same library and survives a crash", () => {
+  expect(selectGemm({ trial: "process" }).library.path).toBe(selectGemm().library.path);
+  const libc = process.platform === "linux" ? "libc.so.6" : "/usr/lib/libSystem.B.dylib";
+  expect(failureInChildProcess(libc, "void abort()", [])).toMatch(/SIGABRT/);
+  expect(failureInChildProcess(libc, "int abs(int x)", [-1])).toBeUndefined();
+  expect(failureInChildProcess(libc, "int dnnl_sgemm(int x)", [1])).toMatch(
+    /trial process failed: .*dnnl_sgemm/,
+  );
 });
 
 test("an unknown name lists the valid ones", () => {
