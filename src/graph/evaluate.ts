@@ -20,7 +20,7 @@ export function evaluate(
     if (given && (given.dtype !== node.dtype || !sameShape(given.shape, node.shape))) {
       throw new SlalomError(
         "shape",
-        `evaluate: value ${formatType(given)} for a variable of type ${formatType(node)}; expected equal types.`,
+        `evaluate: value ${formatType(given)} for ${nameOf(node)} of type ${formatType(node)}; expected equal types.`,
       );
     }
     if (given && given.data.length !== sizeOf(given.shape)) {
@@ -41,3 +41,6 @@ export function evaluate(
   }
   return outputs.map((output) => computed.get(output)!);
 }
+
+const nameOf = (node: Tensor): string =>
+  node.op === "variable" ? `variable "${node.attributes.name}"` : node.op;

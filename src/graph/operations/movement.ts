@@ -8,10 +8,13 @@ import { type DefinedOperation, defineOperation } from "./define.js";
 
 export const reshapeOperation = defineOperation("reshape", {
   infer: ([x], { shape }) => {
-    if (
-      sizeOf(shape) !== sizeOf(x.shape) ||
-      !shape.every((extent) => Number.isInteger(extent) && extent >= 0)
-    ) {
+    if (!shape.every((extent) => Number.isInteger(extent) && extent >= 0)) {
+      throw new SlalomError(
+        "shape",
+        `reshape: ${formatType(x)} does not become [${shape}]; expected natural numbers as extents.`,
+      );
+    }
+    if (sizeOf(shape) !== sizeOf(x.shape)) {
       throw new SlalomError(
         "shape",
         `reshape: ${formatType(x)} has ${sizeOf(x.shape)} elements, [${shape}] has ${sizeOf(shape)}; expected equal counts.`,
