@@ -1,9 +1,7 @@
 /** What a model is: from the shape of an example and a number of outputs to layers with parameters. */
+import type { Json } from "../../base/json.js";
 import type { Shape } from "../../base/shape.js";
 import type { BuiltLayer } from "../layers/layer.js";
-
-/** What a run's configuration can hold. */
-import type { Json } from "../../base/json.js";
 
 export type { Json };
 

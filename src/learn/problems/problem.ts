@@ -1,11 +1,11 @@
 /** What a problem is: parameters, a loss, perhaps data. A user's own problem is an object of this type. */
 import { type DType, isFloat } from "../../base/dtype.js";
 import { SlalomError } from "../../base/errors.js";
+import type { Json } from "../../base/json.js";
 import { formatType, type Shape } from "../../base/shape.js";
 import type { Tensor } from "../../graph/index.js";
 import type { Dataset, DatasetSource } from "../datasets/dataset.js";
 import type { Context, ParameterSpec, Parameters } from "../layers/layer.js";
-import type { Json } from "../models/model.js";
 
 export type { Context, Json, ParameterSpec, Parameters };
 
