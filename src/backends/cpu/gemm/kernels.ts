@@ -19,7 +19,6 @@ import {
   type Local,
   type ModuleBuilder,
   v128,
-  zeroVector,
 } from "../wasm/index.js";
 import type { GemmDType } from "./types.js";
 
@@ -232,6 +231,3 @@ function kernelParameters(element: ElementCode): KernelParameters {
     lastWidth: "i32",
   };
 }
-
-/** A vector of zeros, for padding. */
-export const padding = (): Code<"v128"> => zeroVector();

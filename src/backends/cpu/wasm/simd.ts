@@ -2,7 +2,7 @@
  * SIMD instructions (128 bits, with the relaxed ones) under their WebAssembly names:
  * `f32x4.add(a, b)`, `v128.load(address, 16)`, `f32x4.relaxed_madd(a, b, sum)`.
  */
-import { type Code, float32Bytes, float64Bytes, int32Bytes, int64Bytes, type Operand } from "./code.js";
+import { type Code, float32Bytes, float64Bytes, int32Bytes, int64Bytes } from "./code.js";
 import {
   binary,
   extractLane,
@@ -198,6 +198,3 @@ function vectorConstant<L extends number | bigint>(
   const all = lanes.length === 1 ? Array.from({ length: count }, () => lanes[0]) : lanes;
   return { type: "v128", bytes: [opcodeBytes(v(12)), all.map(encode)] };
 }
-
-/** A vector operand: always code, there are no plain-number vectors. */
-export type Vector = Operand<"v128">;
