@@ -2,6 +2,7 @@
 import { sameShape } from "../base/shape.js";
 import type { Dataset, SplitName } from "../learn/datasets/dataset.js";
 import type { OptimizerChoice } from "../learn/optimizers/optimizer.js";
+import { describeSchedule } from "../learn/schedules/index.js";
 import type { OptimizerGrid, RunConfiguration, StudyRecord, Versions } from "../runs/records.js";
 import { type LaneTraining, stepsPerEpoch } from "../train/index.js";
 import { initialParameters } from "../train/initialValues.js";
@@ -169,7 +170,7 @@ function gridOf(study: Study, choice: OptimizerChoice): OptimizerGrid {
     optimizer: optimizer.id,
     label: suffix === undefined ? optimizer.title : `${optimizer.title} (${suffix})`,
     hyperparameters: settings,
-    ...(schedule && { schedule: { id: schedule.id, parameters: schedule.parameters } }),
+    ...(schedule && { schedule: describeSchedule(schedule) }),
     ...(clipNorm !== undefined && { clipNorm }),
     ...(decoupledWeightDecay !== undefined && { decoupledWeightDecay }),
   };

@@ -6,12 +6,12 @@ import { SlalomError, unknownName } from "../../base/errors.js";
 import type { Tensor } from "../../graph/index.js";
 
 /** Plain data that says which schedule a run had; `scheduleFrom` makes the schedule again. */
-export interface ScheduleDescription {
+export type ScheduleDescription = {
   readonly id: string;
   readonly parameters: Readonly<Record<string, number>>;
   /** The schedules that a composition is made of. */
   readonly parts?: readonly ScheduleDescription[];
-}
+};
 
 export interface Schedule extends ScheduleDescription {
   readonly parts?: readonly Schedule[];
