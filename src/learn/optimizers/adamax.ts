@@ -21,8 +21,8 @@ import { defineOptimizer } from "./optimizer.js";
  *     u = max(beta2 u, |g| + eps)
  *     w = w - lr (m / (1 - beta1^t)) / u
  *
- * A step is never longer than lr / (1 - beta1^t) in any coordinate; gradients that are rarely not 0 do not make
- * it jump.
+ * A step is at most about lr in any coordinate; a rare large gradient shortens the steps after it at once, and its
+ * trace fades with beta2.
  *
  * PyTorch's `Adamax`, optax's `adamax`. The paper's Algorithm 2 has no eps, and so divides by 0 where a
  * coordinate never had a gradient.

@@ -24,7 +24,7 @@ import { defineOptimizer } from "./optimizer.js";
  *     d = (1 - mu(t)) g / (1 - p) + mu(t + 1) m / (1 - p mu(t + 1))
  *     w = w - lr d / (sqrt(v / (1 - beta2^t)) + eps)
  *
- * The momentum begins at beta1 / 2 and comes to beta1 within some 1 / momentumDecay hundred steps.
+ * The momentum begins at beta1 / 2 and nears beta1 over 24 / momentumDecay steps: 6000 at the default.
  *
  * PyTorch's `NAdam`. The paper averages m with mu(t) where PyTorch takes beta1. optax's `nadam` has mu = beta1
  * from the start: that is the limit of a large momentumDecay here.

@@ -144,12 +144,7 @@ function chooseFor(optimizer: Optimizer, received: Settings): OptimizerChoice {
       valuesOf(optimizer.id, name, received[name] ?? hyperparameter.default, hyperparameter),
     ]),
   );
-  if (schedule !== undefined && typeof schedule?.factor !== "function") {
-    throw new SlalomError(
-      "option",
-      `${optimizer.id}: schedule is ${JSON.stringify(schedule)}; expected a schedule such as cosine() or stepDecay({ every: 100 }).`,
-    );
-  }
+  if (schedule !== undefined) checkSchedule(optimizer.id, schedule);
   if (clipNorm !== undefined) checkValue(optimizer.id, "clipNorm", clipNorm, { minimum: Number.MIN_VALUE });
   if (decoupledWeightDecay !== undefined) {
     checkValue(optimizer.id, "decoupledWeightDecay", decoupledWeightDecay, { minimum: 0 });
@@ -161,6 +156,16 @@ function chooseFor(optimizer: Optimizer, received: Settings): OptimizerChoice {
     ...(clipNorm !== undefined && { clipNorm }),
     ...(decoupledWeightDecay !== undefined && { decoupledWeightDecay }),
   };
+}
+
+function checkSchedule(id: string, schedule: unknown): void {
+  if (typeof schedule === "object" && schedule && "factor" in schedule) return;
+  // A kind of schedule is a function with a factor of its own: the parentheses are easily forgotten.
+  const received = typeof schedule === "function" ? "a function" : JSON.stringify(schedule);
+  throw new SlalomError(
+    "option",
+    `${id}: schedule is ${received}; expected a schedule such as cosine() or stepDecay({ every: 100 }), called.`,
+  );
 }
 
 function valuesOf(id: string, name: string, received: unknown, bounds: Bounds): readonly number[] {

@@ -23,7 +23,7 @@ import { defineOptimizer } from "./optimizer.js";
  * at the default: a warm-up helps.
  *
  * PyTorch's `RMSprop`. The lecture has alpha = 0.9 and no momentum. optax's `rmsprop` has decay 0.9 and takes
- * sqrt(s + eps); with eps_in_sqrt=False it is this one. TensorFlow also adds eps inside the root.
+ * sqrt(s + eps); with eps_in_sqrt=False it is this one.
  * ```ts
  * rmsprop({ lr: logspace(1e-5, 1e-1, 9), alpha: [0.9, 0.99] });
  * ```
