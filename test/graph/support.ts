@@ -1,7 +1,12 @@
-/** Values of graphs without variables, as nested arrays. */
-import type { HostTensor } from "../../src/base/shape.js";
+/** Constants in short, and values of graphs without variables. */
+import { expect } from "vitest";
+import type { DType } from "../../src/base/dtype.js";
+import { type HostTensor, sizeOf } from "../../src/base/shape.js";
 import { evaluate } from "../../src/graph/evaluate.js";
+import { reshape } from "../../src/graph/functions.js";
+import { constant } from "../../src/graph/operations/leaves.js";
 import type { Tensor } from "../../src/graph/tensor.js";
+import { unitsFrom } from "../support/numbers.js";
 
 export type Nested = number | readonly Nested[];
 
@@ -15,4 +20,29 @@ export function nest({ shape, data }: Pick<HostTensor, "shape" | "data">): Neste
     return Array.from({ length: shape[depth] }, (_, i) => level(depth + 1, from + i * part, part));
   };
   return level(0, 0, data.length);
+}
+
+export const f64 = (values: Parameters<typeof constant>[0]) => constant(values, "float64");
+export const i32 = (values: Parameters<typeof constant>[0]) => constant(values, "int32");
+export const u8 = (values: Parameters<typeof constant>[0]) => constant(values, "uint8");
+
+export function random(shape: number[], seed: number, dtype: DType = "float64"): Tensor {
+  const next = unitsFrom(seed);
+  return reshape(
+    constant(
+      Array.from({ length: sizeOf(shape) }, () => 3 * next()),
+      dtype,
+    ),
+    shape,
+  );
+}
+export const dataOf = (tensor: Tensor): number[] => [...evaluate([tensor])[0].data];
+
+/** Expects `received` to be `expected` within a few roundings of float64. */
+export function expectClose(received: readonly number[], expected: readonly number[]): void {
+  expect(received.length).toBe(expected.length);
+  received.forEach((value, i) => {
+    if (!Object.is(value, expected[i]))
+      expect(Math.abs(value - expected[i])).toBeLessThanOrEqual(1e-14 * Math.max(1, Math.abs(expected[i])));
+  });
 }

@@ -9,6 +9,17 @@ import { operationOf } from "../../src/graph/operations/index.js";
 import { constantArray, full, iota } from "../../src/graph/operations/leaves.js";
 import type { OperationAttributes, OperationName, Tensor } from "../../src/graph/tensor.js";
 import { integersFrom } from "./numbers.js";
+import {
+  contractions,
+  extents,
+  permutationOf,
+  reshapings,
+  seeds,
+  shapeAndAxes,
+  shapeAndAxis,
+  shapes,
+  slices,
+} from "./operationShapes.js";
 
 /**
  * Where values lie. "smooth": distinct and away from kinks, jumps and poles, for finite differences. "any":
@@ -97,91 +108,6 @@ function instance(
   };
   return { inputs: redraw(seed), redraw, build };
 }
-
-const seeds = fc.integer({ min: 0, max: 2 ** 30 });
-const extents = fc.integer({ min: 1, max: 3 });
-const shapes = (minLength = 0, maxLength = 3): fc.Arbitrary<number[]> =>
-  fc.array(extents, { minLength, maxLength });
-/** A shape and one of its axes. */
-const shapeAndAxis = shapes(1).chain((shape) =>
-  fc.record({ shape: fc.constant(shape), axis: fc.integer({ min: 0, max: shape.length - 1 }) }),
-);
-/** A shape and some of its axes, ascending. */
-const shapeAndAxes = shapes(0).chain((shape) =>
-  fc.record({
-    shape: fc.constant(shape),
-    axes: fc.subarray(shape.map((_, axis) => axis)),
-  }),
-);
-const permutationOf = (length: number): fc.Arbitrary<number[]> =>
-  fc.shuffledSubarray(
-    Array.from({ length }, (_, i) => i),
-    { minLength: length, maxLength: length },
-  );
-
-/** One axis of a slice. */
-interface Cut {
-  readonly extent: number;
-  readonly start: number;
-  readonly stop: number;
-  readonly step: number;
-}
-
-const cuts: fc.Arbitrary<Cut> = fc
-  .tuple(fc.integer({ min: 1, max: 5 }), fc.nat(5), fc.nat(5), extents)
-  .map(([extent, a, b, step]) => ({
-    extent,
-    start: Math.min(a, b, extent),
-    stop: Math.min(Math.max(a, b), extent),
-    step,
-  }));
-
-function assembleSlice(axes: Cut[]) {
-  return {
-    shape: axes.map(({ extent }) => extent),
-    attributes: {
-      start: axes.map(({ start }) => start),
-      stop: axes.map(({ stop }) => stop),
-      step: axes.map(({ step }) => step),
-    },
-  };
-}
-
-/** Two shapes and how they contract: up to two axes of each role, in any order. */
-const contractions = fc
-  .record({
-    batch: fc.array(extents, { maxLength: 2 }),
-    contract: fc.array(extents, { maxLength: 2 }),
-    left: fc.array(extents, { maxLength: 2 }),
-    right: fc.array(extents, { maxLength: 2 }),
-  })
-  .chain((roles) => {
-    const shared = roles.batch.length + roles.contract.length;
-    return fc.tuple(
-      fc.constant(roles),
-      permutationOf(shared + roles.left.length),
-      permutationOf(shared + roles.right.length),
-    );
-  })
-  .map(([{ batch, contract, left, right }, leftOrder, rightOrder]) => {
-    // `order[axis]` is the role at that axis: batch, then contracted, then free.
-    const shapeBy = (order: number[], free: number[]) => {
-      const roles = [...batch, ...contract, ...free];
-      return order.map((role) => roles[role]);
-    };
-    const placesOf = (order: number[], from: number, count: number) =>
-      Array.from({ length: count }, (_, i) => order.indexOf(from + i));
-    const pairs = (from: number, count: number) =>
-      [placesOf(leftOrder, from, count), placesOf(rightOrder, from, count)] as const;
-    return {
-      left: shapeBy(leftOrder, left),
-      right: shapeBy(rightOrder, right),
-      attributes: {
-        batch: pairs(0, batch.length),
-        contract: pairs(batch.length, contract.length),
-      },
-    };
-  });
 
 /** Any node, from the operation's record alone. */
 export const makeNode = <N extends OperationName>(
@@ -402,7 +328,7 @@ export const operationCases: { readonly [N in OperationName]: OperationCase } = 
       attributes: { shape, axes },
     })),
   ),
-  reshape: shaped("reshape", all, [0], shapes(0, 4).chain(reshapings)),
+  reshape: shaped("reshape", all, [0], reshapings),
   transpose: shaped(
     "transpose",
     all,
@@ -411,7 +337,7 @@ export const operationCases: { readonly [N in OperationName]: OperationCase } = 
       permutationOf(shape.length).map((permutation) => ({ shape, attributes: { permutation } })),
     ),
   ),
-  slice: shaped("slice", all, [0], fc.array(cuts, { maxLength: 3 }).map(assembleSlice)),
+  slice: shaped("slice", all, [0], slices),
   pad: shaped(
     "pad",
     all,
@@ -489,18 +415,3 @@ export const operationCases: { readonly [N in OperationName]: OperationCase } = 
       ),
   },
 };
-
-/** Another shape of as many elements: axes in another order, some joined, some of extent 1 put between. */
-function reshapings(shape: number[]): fc.Arbitrary<{ shape: Shape; attributes: { shape: Shape } }> {
-  return fc
-    .tuple(permutationOf(shape.length), fc.array(fc.nat(2), { minLength: 4, maxLength: 4 }))
-    .map(([order, joins]) => {
-      const target: number[] = [];
-      for (const [i, axis] of order.entries()) {
-        if (joins[i] === 0 && target.length > 0) target[target.length - 1] *= shape[axis];
-        else if (joins[i] === 1) target.push(1, shape[axis]);
-        else target.push(shape[axis]);
-      }
-      return { shape, attributes: { shape: target } };
-    });
-}
