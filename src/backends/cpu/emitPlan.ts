@@ -1,0 +1,71 @@
+/**
+ * A plan as one WebAssembly module: a function for each loop kernel, and for each entry a function that runs it any
+ * number of times, so that steps follow one another without JavaScript between them.
+ */
+import type { GemmKernel, Kernel, Plan } from "../../compile/plan.js";
+import { createLoopTarget, emitLoop, emitScatterAdd, type LoopTarget } from "./loops/index.js";
+import {
+  call,
+  type FunctionReference,
+  i32,
+  ModuleBuilder,
+  memory,
+  type Statement,
+  type WasmFeatures,
+} from "./wasm/index.js";
+
+export interface EmittedPlan {
+  readonly bytes: Uint8Array;
+  /** The products that the module imports as `gemm.<number>`: () => void. */
+  readonly products: readonly GemmKernel[];
+}
+
+/** The name under which the module exports an entry. */
+export const exportedEntry = (plan: Plan, entry: string): string =>
+  `entry${Object.keys(plan.entries).indexOf(entry)}`;
+
+/** The module for `plan`, whose arena begins at byte 0 of the imported memory. */
+export function emitPlan(plan: Plan, features: WasmFeatures): EmittedPlan {
+  const module = new ModuleBuilder();
+  module.importMemory(
+    { module: "env", name: "memory" },
+    { initialPages: 1, maximumPages: 65536, shared: true },
+  );
+  const products = Object.values(plan.entries)
+    .flatMap(({ kernels }) => kernels)
+    .filter((kernel) => kernel.kind === "gemm");
+  const productCalls = new Map<Kernel, FunctionReference<Record<never, never>, "none">>();
+  products.forEach((kernel, i) => {
+    productCalls.set(kernel, module.importFunction({ module: "gemm", name: `${i}` }, { parameters: {} }));
+  });
+  const target = createLoopTarget(module, plan.buffers, features);
+  for (const [name, entry] of Object.entries(plan.entries)) {
+    const calls = entry.kernels.map((kernel) => callOf(kernel, target, productCalls));
+    module.function(exportedEntry(plan, name), { parameters: { steps: "i32" } }, (f, { steps }) => {
+      const step = f.let(i32.const(0));
+      f.while(i32.lt_s(step, steps), () => {
+        for (const statement of calls) f.do(statement);
+        for (const { source, target: ring, bytes } of entry.traces) {
+          const to = i32.add(plan.buffers[ring].offset, i32.mul(step, bytes));
+          f.do(memory.copy(to, plan.buffers[source].offset, bytes));
+        }
+        f.add(step, 1);
+      });
+    });
+  }
+  return { bytes: module.bytes(), products };
+}
+
+type ProductCalls = ReadonlyMap<Kernel, FunctionReference<Record<never, never>, "none">>;
+
+/** Emits the kernel's function, if it is one of ours, and calls it. */
+function callOf(kernel: Kernel, target: LoopTarget, productCalls: ProductCalls): Statement {
+  switch (kernel.kind) {
+    case "gemm":
+      return call(productCalls.get(kernel)!, {});
+    case "loop":
+      return call(emitLoop(target, kernel), {});
+    case "scatterAdd":
+      return call(emitScatterAdd(target, kernel), {});
+  }
+}
