@@ -71,7 +71,9 @@ export function vectorMath(scratch: Scratch, options: { readonly fused: boolean 
     const { r, shifted } = reduceByLogOfTwo(x);
     // The exponent is added to the bits: one step reaches the whole range of normal results.
     const scaled = i32x4.add(f32x4.add(expm1Reduced(r), number(1)), i32x4.shl(shifted, 23));
-    const bounded = v128.bitselect(number(Infinity), scaled, f32x4.gt(x, number(expOverflow)));
+    // Beyond the range x + Infinity: Infinity, or NaN for NaN, whose payload would spoil the exponent.
+    const beyond = f32x4.add(x, number(Infinity));
+    const bounded = v128.bitselect(scaled, beyond, f32x4.le(x, number(expOverflow)));
     return v128.andnot(bounded, f32x4.lt(x, number(expUnderflow)));
   }
 
