@@ -77,14 +77,20 @@ function quadraticForm(
   const hessian = Array.from({ length: size }, (_, i) =>
     Array.from({ length: size }, (_, j) => 2 * weight * total(design, (row) => row[i] * row[j])),
   );
-  const right = Array.from(
-    { length: size },
-    (_, i) => 2 * weight * total(design, (row, n) => row[i] * targets[n]),
-  );
-  const minimizer = solveLinear(hessian, right);
-  if (!minimizer) return undefined;
-  const minimum =
-    weight * total(design, (row, n) => (total(row, (x, i) => x * minimizer[i]) - targets[n]) ** 2);
+  const residual = (at: readonly number[], n: number) => total(design[n], (x, i) => x * at[i]) - targets[n];
+  const loss = (at: readonly number[]) => weight * total(design, (_, n) => residual(at, n) ** 2);
+  // Newton's step from 0, and more from there: they take away what rounding left, as the residuals are small then.
+  let minimizer = start.map(() => 0);
+  for (let step = 0; step < 3; step++) {
+    const gradient = start.map(
+      (_, i) => 2 * weight * total(design, (row, n) => row[i] * residual(minimizer, n)),
+    );
+    const change = solveLinear(hessian, gradient);
+    if (!change) return undefined;
+    const next = minimizer.map((value, i) => value - change[i]);
+    if (step === 0 || loss(next) < loss(minimizer)) minimizer = next;
+  }
+  const minimum = loss(minimizer);
   return { parameters: ["W", "b"], hessian, minimizer, minimum, start };
 }
 

@@ -1,21 +1,13 @@
 /** Small systems of linear equations on the host, for the minimizers of quadratic losses. */
 
 /**
- * The solution of matrix x = right by Gaussian elimination with partial pivoting and one step of refinement;
- * undefined where the matrix is singular to rounding.
+ * The solution of matrix x = right by Gaussian elimination with partial pivoting; undefined where the matrix is singular
+ * to rounding.
  */
 export function solveLinear(
   matrix: readonly (readonly number[])[],
   right: readonly number[],
 ): number[] | undefined {
-  const first = eliminate(matrix, right);
-  if (!first) return undefined;
-  const residual = right.map((value, i) => matrix[i].reduce((left, a, j) => left - a * first[j], value));
-  const correction = eliminate(matrix, residual);
-  return correction && first.map((value, i) => value + correction[i]);
-}
-
-function eliminate(matrix: readonly (readonly number[])[], right: readonly number[]): number[] | undefined {
   const size = right.length;
   const rows = matrix.map((row, i) => [...row, right[i]]);
   const greatest = Math.max(...matrix.flat().map(Math.abs));
