@@ -24,6 +24,8 @@ export interface VectorMath {
   multiplyAdd(a: Vector, b: Vector, c: Vector): Vector;
   /** c - a*b */
   multiplySubtract(a: Vector, b: Vector, c: Vector): Vector;
+  /** Lanes of `mask` are all ones or all zeros: one machine instruction where it is relaxed, three where not. */
+  select(ifTrue: Vector, ifFalse: Vector, mask: Vector): Vector;
   exp(x: Vector): Vector;
   log(x: Vector): Vector;
   log1p(x: Vector): Vector;
@@ -52,6 +54,8 @@ export function vectorMath(scratch: Scratch, options: { readonly fused: boolean 
     fused ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);
   const multiplySubtract = (a: Vector, b: Vector, c: Vector): Vector =>
     fused ? f32x4.relaxed_nmadd(a, b, c) : f32x4.sub(c, f32x4.mul(a, b));
+  const select = (ifTrue: Vector, ifFalse: Vector, mask: Vector): Vector =>
+    fused ? i32x4.relaxed_laneselect(ifTrue, ifFalse, mask) : v128.bitselect(ifTrue, ifFalse, mask);
   const horner = (coefficients: readonly number[], x: Vector): Vector =>
     coefficients.slice(1).reduce((p, c) => multiplyAdd(p, x, number(c)), number(coefficients[0]));
 
@@ -73,14 +77,14 @@ export function vectorMath(scratch: Scratch, options: { readonly fused: boolean 
     const scaled = i32x4.add(f32x4.add(expm1Reduced(r), number(1)), i32x4.shl(shifted, 23));
     // Beyond the range x + Infinity: Infinity, or NaN for NaN, whose payload would spoil the exponent.
     const beyond = f32x4.add(x, number(Infinity));
-    const bounded = v128.bitselect(scaled, beyond, f32x4.le(x, number(expOverflow)));
+    const bounded = select(scaled, beyond, f32x4.le(x, number(expOverflow)));
     return v128.andnot(bounded, f32x4.lt(x, number(expUnderflow)));
   }
 
   function log(argument: Vector): Vector {
     const x = keep(argument);
     const small = scratch.let(f32x4.lt(x, number(leastNormal)));
-    const normal = v128.bitselect(f32x4.mul(x, number(2 ** 23)), x, small);
+    const normal = select(f32x4.mul(x, number(2 ** 23)), x, small);
     const shifted = scratch.let(i32x4.sub(normal, i32x4.const(rootHalfBits)));
     const exponent = i32x4.sub(i32x4.shr_s(shifted, 23), v128.and(small, i32x4.const(23)));
     const e = scratch.let(f32x4.convert_i32x4_s(exponent));
@@ -91,8 +95,8 @@ export function vectorMath(scratch: Scratch, options: { readonly fused: boolean 
     const low = multiplyAdd(e, number(logOfTwo[1]), tail);
     const rest = multiplySubtract(square, number(0.5), low);
     const value = multiplyAdd(e, number(logOfTwo[0]), f32x4.add(m, rest));
-    const positive = v128.bitselect(value, x, f32x4.lt(x, number(Infinity)));
-    const orZero = v128.bitselect(number(-Infinity), positive, f32x4.eq(x, number(0)));
+    const positive = select(value, x, f32x4.lt(x, number(Infinity)));
+    const orZero = select(number(-Infinity), positive, f32x4.eq(x, number(0)));
     // All ones are a NaN.
     return v128.or(orZero, f32x4.lt(x, number(0)));
   }
@@ -105,8 +109,8 @@ export function vectorMath(scratch: Scratch, options: { readonly fused: boolean 
     const logarithm = scratch.let(log(u));
     const corrected = f32x4.mul(logarithm, f32x4.div(x, difference));
     const plain = f32x4.eq(difference, x);
-    const general = v128.bitselect(logarithm, corrected, plain);
-    return v128.bitselect(x, general, f32x4.eq(difference, number(0)));
+    const general = select(logarithm, corrected, plain);
+    return select(x, general, f32x4.eq(difference, number(0)));
   }
 
   /** With m = e^(2x) - 1: m / (m + 2). */
@@ -126,5 +130,5 @@ export function vectorMath(scratch: Scratch, options: { readonly fused: boolean 
   const sigmoid = (x: Vector): Vector =>
     f32x4.div(number(1), f32x4.add(number(1), exp(scratch.let(f32x4.neg(x)))));
 
-  return { multiplyAdd, multiplySubtract, exp, log, log1p, tanh, sigmoid };
+  return { multiplyAdd, multiplySubtract, select, exp, log, log1p, tanh, sigmoid };
 }

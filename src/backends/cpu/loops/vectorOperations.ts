@@ -130,10 +130,10 @@ const rules: { readonly [N in ElementwiseName]: Rule<N> } = {
   notEqual: comparison(f32x4.ne, i32x4.ne),
   less: comparison(f32x4.lt, i32x4.lt_s),
   lessEqual: comparison(f32x4.le, i32x4.le_s),
-  where: (_, [condition, a, b]) => {
+  where: ({ math }, [condition, a, b]) => {
     const bothMasks = a.mask && b.mask;
     const [ifTrue, ifFalse] = bothMasks ? [vectorOf(a), vectorOf(b)] : [numeric(a), numeric(b)];
-    return { dtype: a.dtype, code: v128.bitselect(ifTrue, ifFalse, maskOf(condition)), mask: bothMasks };
+    return { dtype: a.dtype, code: math.select(ifTrue, ifFalse, maskOf(condition)), mask: bothMasks };
   },
 
   randomBits: ({ scratch }, inputs) => vectorRandomBits(scratch, inputs.map(vectorOf)),
@@ -161,10 +161,10 @@ function eachLane(
 }
 
 /** 1, -1, or x itself: 0, -0 and NaN stay. */
-function floatSign({ scratch }: Call, argument: Vector): Vector {
+function floatSign({ scratch, math }: Call, argument: Vector): Vector {
   const x = scratch.reusable(argument);
-  const positive = v128.bitselect(one, x, f32x4.gt(x, zero));
-  return v128.bitselect(f32x4.const(-1), positive, f32x4.lt(x, zero));
+  const positive = math.select(one, x, f32x4.gt(x, zero));
+  return math.select(f32x4.const(-1), positive, f32x4.lt(x, zero));
 }
 
 function integerSign({ scratch }: Call, argument: Vector): Vector {

@@ -119,8 +119,7 @@ export function interpret(arena: Arena, kernel: LoopKernel): TypedArray[] {
     for (let i = 0; i < count; i++) {
       const place = at(access, i);
       const x = values[value][i];
-      const total = totals.get(place);
-      totals.set(place, total === undefined ? x : combiners[combine](total, x));
+      totals.set(place, combiners[combine](totals.get(place) ?? identities[combine], x));
     }
     const { dtype } = arena.buffers[access.buffer];
     for (const [place, total] of totals) after[access.buffer][place] = roundTo(dtype, total);
@@ -128,6 +127,7 @@ export function interpret(arena: Arena, kernel: LoopKernel): TypedArray[] {
   return after;
 }
 
+const identities = { sum: 0, max: Number.NEGATIVE_INFINITY, min: Number.POSITIVE_INFINITY };
 const combiners = { sum: (a: number, b: number) => a + b, max: Math.max, min: Math.min };
 
 /** An instruction on all iterations at once. */

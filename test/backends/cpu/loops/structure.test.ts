@@ -17,7 +17,7 @@ test.each(featureSets)("random kernels, %o", (features) => {
         expect(actual[buffer], JSON.stringify({ buffer, kernel })).toEqual(data);
       });
     }),
-    { numRuns: 400 },
+    { numRuns: 300 },
   );
 });
 
