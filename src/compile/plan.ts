@@ -59,7 +59,7 @@ export interface LoopKernel {
   readonly kind: "loop";
   /** The operations inside, for people. */
   readonly name: string;
-  /** Extents, outermost first; empty: the body runs once. No extent is 0. */
+  /** Extents, outermost first; empty: the body runs once. With an extent of 0 reductions store what they begin with. */
   readonly extents: readonly number[];
   /** Which dimensions the reductions fold; all false without reductions. */
   readonly reduced: readonly boolean[];

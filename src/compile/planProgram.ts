@@ -2,8 +2,9 @@
 import { bytesOf } from "../base/dtype.js";
 import { sizeOf } from "../base/shape.js";
 import type { Node, Tensor } from "../graph/tensor.js";
-import { type LoweredEntry, lowerEntry, type Slot } from "./lower/entry.js";
+import { type LoweredEntry, lowerEntry } from "./lower/entry.js";
 import { aligned, packLifetimes } from "./lower/memory.js";
+import type { Slot } from "./lower/slots.js";
 import { optimize } from "./optimize.js";
 import type { Access, GemmOperand, Kernel, Plan, PlanBuffer, PlanEntry } from "./plan.js";
 import { checkProgram, type Program } from "./program.js";
@@ -66,10 +67,13 @@ class Arena {
     const temporaries = slots.flatMap((slot) => (slot.kind === "temporary" && slot.last >= 0 ? [slot] : []));
     const { offsets, bytes } = packLifetimes(temporaries);
     this.temporaryBytes = Math.max(this.temporaryBytes, bytes);
+    const offsetOf = new Map(temporaries.map((slot, i) => [slot, offsets[i]]));
     const numbers = slots.map((slot) => {
       if (slot.kind === "variable") return this.numbers.get(slot.node)!;
       if (slot.kind === "constant") return this.constant(slot.node);
-      return slot.last < 0 ? -1 : this.addTemporary(slot, offsets[temporaries.indexOf(slot)]);
+      // What no kernel touches needs no memory.
+      const offset = offsetOf.get(slot);
+      return offset === undefined ? -1 : this.addTemporary(slot, offset);
     });
     return {
       kernels: kernels.map((kernel) => renumber(kernel, numbers)),

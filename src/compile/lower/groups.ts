@@ -101,7 +101,6 @@ function collectReads(
     node,
     sameIndex: isElementwise(root.op) || isReduction(root),
   }));
-  if (isGiven(root)) stack.push({ node: root, sameIndex: true });
   while (stack.length > 0) {
     const { node, sameIndex } = stack.pop()!;
     if (seen.get(node) === false || seen.get(node) === sameIndex) continue;

@@ -3,6 +3,7 @@ import { invariant } from "../../base/errors.js";
 import { type Shape, stridesOf } from "../../base/shape.js";
 import { isElementwise } from "../../graph/operations/index.js";
 import type { Node, Tensor } from "../../graph/tensor.js";
+import { exactJson } from "../exactJson.js";
 import type { Access, ElementwiseInstruction, Instruction } from "../plan.js";
 import { combine, type IndexMap, identityMap, isMovement, mapThrough } from "./indexMap.js";
 import { isGiven, storedNode } from "./materialize.js";
@@ -34,7 +35,7 @@ export function buildBody({ extents, isStored, bufferOf }: BodyOptions): BodyBui
     isStored(node) || isGiven(node) || (node.op === "reshape" && hasMemory(node.inputs[0]));
 
   const emit = (instruction: Instruction): number => {
-    const key = instructionKey(instruction);
+    const key = exactJson(instruction);
     const found = known.get(key);
     if (found !== undefined) return found;
     instructions.push(instruction);
@@ -110,8 +111,3 @@ export function buildBody({ extents, isStored, bufferOf }: BodyOptions): BodyBui
     value: (node) => valueAt(node, identity),
   };
 }
-
-const instructionKey = (instruction: Instruction): string =>
-  JSON.stringify(instruction, (_, v) =>
-    typeof v === "number" && !Number.isFinite(v) ? String(v) : Object.is(v, -0) ? "-0" : v,
-  );

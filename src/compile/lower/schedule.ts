@@ -15,9 +15,11 @@ export interface Schedule {
 /** @param updates pairs of a variable and the node of its new value */
 export function schedule(
   groups: readonly Group[],
-  groupOf: ReadonlyMap<Tensor, Group>,
   updates: readonly (readonly [Tensor, Tensor])[],
 ): Schedule {
+  const groupOf = new Map(
+    groups.flatMap((group) => group.roots.map((root): [Tensor, Group] => [root, group])),
+  );
   const after = new Map<Group, Set<Group>>();
   const extra = (group: Group): Iterable<Group> => after.get(group) ?? [];
   const inPlace = new Map<Tensor, Tensor>();

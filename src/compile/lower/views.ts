@@ -1,6 +1,5 @@
 /** Strided views: tensors that are another way to read memory that exists anyway. */
-import type { Shape } from "../../base/shape.js";
-import { stridesOf } from "../../base/shape.js";
+import { type Shape, stridesOf } from "../../base/shape.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { isMovement } from "./indexMap.js";
 

@@ -1,5 +1,6 @@
 /** Common subexpressions: nodes that compute the same become one node. */
 import type { Tensor } from "../../graph/tensor.js";
+import { exactJson } from "../exactJson.js";
 
 /** A visitor for `rewrite` that returns the first node seen with the same operation, attributes and inputs. */
 export function shareCommon(): (node: Tensor) => Tensor {
@@ -14,12 +15,7 @@ export function shareCommon(): (node: Tensor) => Tensor {
   return (node) => {
     // Variables are themselves; constants are equal if they hold the very same array.
     if (node.op === "variable") return node;
-    const attributes =
-      node.op === "constant"
-        ? numberOf(node.attributes.data)
-        : JSON.stringify(node.attributes, (_, v) =>
-            typeof v === "number" && !Number.isFinite(v) ? String(v) : v,
-          );
+    const attributes = node.op === "constant" ? numberOf(node.attributes.data) : exactJson(node.attributes);
     const key = `${node.op}|${attributes}|${node.dtype}|${node.shape}|${node.inputs.map(numberOf)}`;
     const found = known.get(key);
     if (found) return found;

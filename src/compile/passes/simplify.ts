@@ -113,9 +113,11 @@ function negated(node: Node<"mul">): Tensor | undefined {
 function reciprocalPowerOfTwo(node: Node<"div">): Tensor | undefined {
   const [a, b] = node.inputs;
   if (b.op !== "full") return undefined;
-  const exponent = Math.log2(Math.abs(b.attributes.value));
-  return Number.isInteger(exponent) && Math.abs(exponent) < 100
-    ? mul(a, fullLike(b, 1 / b.attributes.value))
+  const { value } = b.attributes;
+  const exponent = Math.round(Math.log2(Math.abs(value)));
+  // Within these bounds the reciprocal is a normal number in float32 too.
+  return Math.abs(exponent) < 100 && 2 ** exponent === Math.abs(value)
+    ? mul(a, fullLike(b, 1 / value))
     : undefined;
 }
 
