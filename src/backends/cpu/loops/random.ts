@@ -89,46 +89,52 @@ const hornerStrict = (coefficients: readonly Vector[], x: Vector): Vector =>
   coefficients.slice(1).reduce((p, c) => f32x4.add(c, f32x4.mul(p, x)), coefficients[0]);
 
 const permuteParameters = {
-  k0: "i32",
-  k1: "i32",
-  position: "i32",
+  k0: "v128",
+  k1: "v128",
+  position: "v128",
   count: "i32",
   half: "i32",
 } as const;
 
-export type PermuteFunction = FunctionReference<typeof permuteParameters, "i32">;
+export type PermuteFunction = FunctionReference<typeof permuteParameters, "v128">;
 
-/** Adds the function that is `permute` of `base/random.ts` on one position. */
+/** Adds the function that is `permute` of `base/random.ts` on four positions, each below `count`. */
 export function definePermute(module: ModuleBuilder): PermuteFunction {
-  return module.function(undefined, { parameters: permuteParameters, result: "i32" }, (f, parameters) => {
+  return module.function(undefined, { parameters: permuteParameters, result: "v128" }, (f, parameters) => {
     const { k0, k1, position, count, half } = parameters;
-    const mask = f.let(i32.sub(i32.shl(1, half), 1));
+    const mask = f.let(i32x4.splat(i32.sub(i32.shl(1, half), 1)));
+    const counts = f.let(i32x4.splat(count));
     const index = f.let(position);
-    const left = f.local("i32");
-    const right = f.local("i32");
-    const mixed = f.local("i32");
+    const walking = f.let(i32x4.const(-1));
+    const [left, right, mixed] = f.locals("v128", 3);
+    const multiply = (shift: number, factor: number) => {
+      f.set(mixed, i32x4.mul(v128.xor(mixed, i32x4.shr_u(mixed, shift)), i32x4.const(factor)));
+    };
     f.loop((again) => {
-      f.set(left, i32.shr_u(index, half));
-      f.set(right, i32.and(index, mask));
+      f.set(left, i32x4.shr_u(index, half));
+      f.set(right, v128.and(index, mask));
       for (let round = 0; round < permutationRounds; round++) {
-        const key = i32.add(k1, i32.const(Math.imul(round, 0x9e3779b9)));
-        f.set(mixed, i32.add(i32.mul(i32.xor(right, k0), i32.const(0x85ebca6b)), key));
-        f.set(mixed, i32.mul(i32.xor(mixed, i32.shr_u(mixed, 15)), i32.const(0xc2b2ae35)));
-        f.set(mixed, i32.mul(i32.xor(mixed, i32.shr_u(mixed, 13)), i32.const(0x27d4eb2f)));
-        f.set(mixed, i32.xor(mixed, i32.shr_u(mixed, 16)));
-        f.set(mixed, i32.xor(left, i32.and(mixed, mask)));
+        const key = i32x4.add(k1, i32x4.const(Math.imul(round, 0x9e3779b9)));
+        f.set(mixed, i32x4.add(i32x4.mul(v128.xor(right, k0), i32x4.const(0x85ebca6b)), key));
+        multiply(15, 0xc2b2ae35);
+        multiply(13, 0x27d4eb2f);
+        f.set(mixed, v128.xor(mixed, i32x4.shr_u(mixed, 16)));
+        f.set(mixed, v128.xor(left, v128.and(mixed, mask)));
         f.set(left, right);
         f.set(right, mixed);
       }
-      f.set(index, i32.or(i32.shl(left, half), right));
-      f.branchIf(again, i32.ge_s(index, count));
+      // Lanes that are inside already stay; the others walk on.
+      f.set(index, v128.bitselect(v128.or(i32x4.shl(left, half), right), index, walking));
+      f.set(walking, i32x4.ge_s(index, counts));
+      f.branchIf(again, v128.any_true(walking));
     });
     f.result(index);
   });
 }
 
+/** `position`: int32 lanes; those that do not count must be 0, or the walk might not end. */
 export const callPermute = (
   permute: PermuteFunction,
-  [k0, k1, position]: readonly Code<"i32">[],
+  [k0, k1, position]: readonly Vector[],
   count: number,
-): Code<"i32"> => call(permute, { k0, k1, position, count, half: permutationHalfBits(count) });
+): Vector => call(permute, { k0, k1, position, count, half: permutationHalfBits(count) });

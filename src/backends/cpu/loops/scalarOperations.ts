@@ -145,11 +145,7 @@ const rules: { readonly [N in ElementwiseName]: Rule<N> } = {
   randomNormal: ({ scratch }, inputs, { reach }) =>
     f32x4.extract_lane(vectorRandomNormal(scratch, splats(inputs), reach), 0),
   permute: ({ target }, inputs, { count }) =>
-    callPermute(
-      target.permute,
-      inputs.map((input) => scalarOf(input, "i32")),
-      count,
-    ),
+    i32x4.extract_lane(callPermute(target.permute, splats(inputs), count), 0),
 };
 
 const splats = (inputs: readonly Value[]): Code<"v128">[] =>

@@ -44,7 +44,7 @@ export function vectorEngine(target: LoopTarget, scratch: Scratch): Engine {
       return value("float32", sign === 1 ? multiplyAdd(x, y, z) : multiplySubtract(x, y, z));
     },
     identity: (combine, dtype) => value(dtype, constantOf(dtype, identityOf(combine, dtype))),
-    combine: (combine, a, b) => value(a.dtype, combined(combine, a.dtype, numeric(a), numeric(b))),
+    combine: (combine, a, b) => value(a.dtype, combined(scratch, combine, a.dtype, [numeric(a), numeric(b)])),
     firstLanes: (first, other, lanes) => {
       const mask = i32x4.const(...[0, 1, 2, 3].map((lane) => (lane < lanes ? -1 : 0)));
       return value(first.dtype, v128.bitselect(numeric(first), numeric(other), mask));
@@ -52,8 +52,8 @@ export function vectorEngine(target: LoopTarget, scratch: Scratch): Engine {
     fold: (combine, folded) => {
       const { dtype } = folded;
       const all = scratch.reusable(vectorOf(folded));
-      const half = scratch.let(combined(combine, dtype, all, rotated(all, 8)));
-      return value(dtype, combined(combine, dtype, half, rotated(half, 4)));
+      const half = scratch.let(combined(scratch, combine, dtype, [all, rotated(all, 8)]));
+      return value(dtype, combined(scratch, combine, dtype, [half, rotated(half, 4)]));
     },
     integer: (index) => i32x4.extract_lane(vectorOf(index), 0),
   };
@@ -75,9 +75,13 @@ function identityOf(combine: Combine, dtype: DType): number {
   return least ? -(2 ** 31) : 2 ** 31 - 1;
 }
 
-function combined(combine: Combine, dtype: DType, a: Vector, b: Vector): Vector {
-  if (dtype === "float32") return f32x4[combine === "sum" ? "add" : combine](a, b);
-  return i32x4[combine === "sum" ? "add" : (`${combine}_s` as const)](a, b);
+function combined(scratch: Scratch, combine: Combine, dtype: DType, [a, b]: readonly Vector[]): Vector {
+  if (dtype !== "float32") return i32x4[combine === "sum" ? "add" : (`${combine}_s` as const)](a, b);
+  if (combine === "sum") return f32x4.add(a, b);
+  // Three machine instructions where f32x4.max has eight: a NaN in b is the result of pmax, one in a is put
+  // back by a mask of all ones. Only the sign of a zero depends on the order.
+  const kept = scratch.reusable(a);
+  return v128.or(f32x4[combine === "max" ? "pmax" : "pmin"](b, kept), f32x4.ne(kept, kept));
 }
 
 /** Lanes moved down by `bytes`, around the end. */

@@ -139,15 +139,17 @@ const rules: { readonly [N in ElementwiseName]: Rule<N> } = {
   randomBits: ({ scratch }, inputs) => vectorRandomBits(scratch, inputs.map(vectorOf)),
   randomUniform: ({ scratch }, inputs) => vectorRandomUniform(scratch, inputs.map(vectorOf)),
   randomNormal: ({ scratch }, inputs, { reach }) => vectorRandomNormal(scratch, inputs.map(vectorOf), reach),
-  permute: ({ target, scratch, lanes }, inputs, { count }) => {
-    const operands = inputs.map((input) => scratch.reusable(vectorOf(input)));
-    return eachLane(scratch, lanes, (result, lane) => {
-      const words = operands.map((operand) => i32x4.extract_lane(operand, lane));
-      const value = callPermute(target.permute, words, count);
-      return lanes === "same" ? i32x4.splat(value) : i32x4.replace_lane(result, lane, value);
-    });
+  permute: ({ target, lanes }, inputs, { count }) => {
+    const [k0, k1, position] = inputs.map(vectorOf);
+    return callPermute(target.permute, [k0, k1, activeLanes(position, lanes)], count);
   },
 };
+
+/** 0 in the lanes that do not count. */
+const activeLanes = (x: Vector, lanes: Lanes): Vector =>
+  lanes === "same" || lanes === 4
+    ? x
+    : v128.and(x, i32x4.const(...[0, 1, 2, 3].map((lane) => (lane < lanes ? -1 : 0))));
 
 /** The active lanes computed one after another; the others stay 0. */
 function eachLane(
