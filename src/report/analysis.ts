@@ -27,7 +27,7 @@ import { type QuadraticModes, quadraticModes } from "../theory/index.js";
 import { type Comparison, comparisonsOf } from "./comparisons.js";
 import { type Criteria, type Criterion, criteriaOf, targetReached, valueIn } from "./criteria.js";
 import { type Position, positionOf } from "./curves.js";
-import { settingInWords } from "./words.js";
+import { listed, settingInWords } from "./words.js";
 
 export interface ReportOptions {
   /** The problem itself, where it is at hand: its surface, its optimum, its theory. */
@@ -162,9 +162,12 @@ export const withBest = (analysis: StudyAnalysis): (OptimizerResult & { best: Be
     optimizer.best === undefined ? [] : [{ ...optimizer, best: optimizer.best }],
   );
 
-/** "SGD, learning rate 0.1", or only the name where nothing varies. */
+/** A setting's words within a sentence: "learning rate 0.1 and momentum 0.9". */
+export const inProse = (words: string): string => listed(words.split(", "));
+
+/** "SGD at learning rate 0.1", or only the name where nothing varies. */
 export const settingName = ({ optimizer, words }: SettingResult): string =>
-  words === "" ? optimizer : `${optimizer}, ${words}`;
+  words === "" ? optimizer : `${optimizer} at ${inProse(words)}`;
 
 function optimizerResult(
   name: string,

@@ -47,7 +47,6 @@ function chartsOf(analysis: StudyAnalysis): Chart[] {
   const measured = new Set(analysis.results.flatMap((run) => Object.keys(run.summary?.final ?? {})));
   const metrics = ["trainLoss", "validationLoss", "testAccuracy"].filter((metric) => measured.has(metric));
   if (!measured.has("testAccuracy") && measured.has("validationAccuracy")) metrics.push("validationAccuracy");
-  const overlaid = [...new Set([select.metric, report.metric])];
   const charts: (Chart | undefined)[] = [
     comparisonChart(analysis, {
       id: "best-settings",

@@ -4,6 +4,8 @@ export interface ReportColumn {
   readonly label: string;
   /** Numbers stand right. Default "left". */
   readonly align?: "left" | "right";
+  /** Left out, the last first, where there is no room. */
+  readonly weight?: "detail";
 }
 
 export interface ReportCell {

@@ -57,10 +57,7 @@ export function metricDifference(metric: string, value: number): string {
     : `${sign}${formatNumber(value, { digits: 2 })}`;
 }
 
-/**
- * A value with its interval. Both have as many digits as the interval's width supports, at least two of the
- * width: "0.2671 (0.2665 to 0.2678)".
- */
+/** A value with its interval, all with the decimals that the width supports: "0.2671 (0.2665 to 0.2678)". */
 export function metricInterval(metric: string, value: number, lower: number, upper: number): string {
   if (!(Number.isFinite(lower) && Number.isFinite(upper)) || lower === upper)
     return metricValue(metric, value);
@@ -68,15 +65,10 @@ export function metricInterval(metric: string, value: number, lower: number, upp
     const percent = (part: number) => formatFixed(100 * part, 2);
     return `${percent(value)} % (${percent(lower)} to ${percent(upper)})`;
   }
-  const digits = digitsFor(Math.max(Math.abs(lower), Math.abs(upper)), upper - lower);
-  const [center, low, high] = [value, lower, upper].map((part) => formatNumber(part, { digits }));
-  return `${center} (${low} to ${high})`;
-}
-
-/** Significant digits so that a width of this size shows with two of its own; 3 to 7. */
-function digitsFor(magnitude: number, width: number): number {
-  if (!(width > 0) || !(magnitude > 0)) return 3;
-  return Math.min(7, Math.max(3, Math.ceil(Math.log10(magnitude / width)) + 2));
+  // Two digits of the width; beyond six decimals powers of ten read better.
+  const decimals = Math.max(0, 1 - Math.floor(Math.log10(upper - lower)));
+  const format = (part: number) => (decimals <= 6 ? formatFixed(part, decimals) : formatNumber(part));
+  return `${format(value)} (${format(lower)} to ${format(upper)})`;
 }
 
 /** Hyperparameters that a table or legend should name: the learning rate first. */
@@ -147,3 +139,9 @@ export function decadesInWords({
   const bound = lowEnd === "grid" || highEnd === "grid" ? "at least " : "";
   return decades < 0.05 ? `${bound}one setting` : `${bound}${formatFixed(decades, 1)} decades`;
 }
+
+/** A width in decades: "1.4". */
+export const formatDecades = (decades: number): string => formatFixed(decades, 1);
+
+/** A measured number with this many significant digits. */
+export const significant = (value: number, digits: number): string => formatNumber(value, { digits });

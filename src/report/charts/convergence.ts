@@ -155,7 +155,9 @@ function domainOf(
   const ended = series.filter(({ divergedAt }) => divergedAt === undefined);
   const isDrawn = (x: number) => position === "step" || x > 0;
   const values = ended
-    .flatMap(({ x, y, upper = y }) => Array.from(y, (value, i) => (isDrawn(x[i]) ? [value, upper[i]] : [])))
+    .flatMap(({ x, y, lower = y, upper = y }) =>
+      Array.from(y, (value, i) => (isDrawn(x[i]) ? [value, lower[i], upper[i]] : [])),
+    )
     .flat()
     .filter(Number.isFinite);
   if (values.length === 0) return undefined;

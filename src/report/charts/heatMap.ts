@@ -11,7 +11,6 @@ import {
   counted,
   hyperparameterName,
   integer,
-  isAccuracy,
   settingInWords,
   targetInWords,
 } from "../words.js";
