@@ -1,0 +1,212 @@
+/**
+ * A plan in numbers and as text: for each kernel its shape, arithmetic, memory traffic, and the time that both
+ * predict from a machine's measured peaks. Nothing is run.
+ */
+import { bytesOf } from "../base/dtype.js";
+import { sizeOf } from "../base/shape.js";
+import type { Access, BufferRole, GemmKernel, Kernel, LoopKernel, Plan, ScatterAddKernel } from "./plan.js";
+
+/** What one thread of the machine reaches. */
+export interface Peaks {
+  /** Of large matrix products, in 10^9 multiplications and additions a second. */
+  readonly gemmGflops: number;
+  /** Of the arithmetic in loops. */
+  readonly loopGflops: number;
+  /** From and to main memory, in 10^9 bytes a second. */
+  readonly bandwidthGBs: number;
+}
+
+export interface KernelExplanation {
+  readonly kind: Kernel["kind"];
+  readonly name: string;
+  /** "100x340x784" (m, n, k) of a product, "100x340" of a loop, "100x340, folding 784" with a reduction. */
+  readonly shape: string;
+  /** Operations of a call; exp, a division and an addition count as one each. */
+  readonly flops: number;
+  /** Bytes that a call reads and writes, each element once, as if nothing were in a cache. */
+  readonly bytes: number;
+  /** The longer of arithmetic at its peak and traffic at its peak; the call itself is not counted. */
+  readonly predictedS: number;
+  readonly bound: "arithmetic" | "memory";
+}
+
+export interface EntryExplanation {
+  readonly name: string;
+  readonly kernels: readonly KernelExplanation[];
+  readonly flops: number;
+  readonly bytes: number;
+  readonly predictedS: number;
+}
+
+export interface PlanExplanation {
+  readonly name: string;
+  readonly arenaBytes: number;
+  /** Sum of the buffers of each role; temporaries share memory, so they may sum to more than they take. */
+  readonly bufferBytes: Readonly<Record<BufferRole, number>>;
+  readonly entries: readonly EntryExplanation[];
+}
+
+/** Counts a plan's kernels and predicts their time. */
+export function explainPlan(plan: Plan, peaks: Peaks): PlanExplanation {
+  const bufferBytes: Record<BufferRole, number> = { state: 0, input: 0, constant: 0, trace: 0, temporary: 0 };
+  for (const { role, shape, dtype } of plan.buffers) bufferBytes[role] += sizeOf(shape) * bytesOf(dtype);
+  return {
+    name: plan.name,
+    arenaBytes: plan.arenaBytes,
+    bufferBytes,
+    entries: Object.entries(plan.entries).map(([name, { kernels }]) => {
+      const explained = kernels.map((kernel) => explainKernel(plan, kernel, peaks));
+      const total = (field: "flops" | "bytes" | "predictedS"): number =>
+        explained.reduce((sum, kernel) => sum + kernel[field], 0);
+      return {
+        name,
+        kernels: explained,
+        flops: total("flops"),
+        bytes: total("bytes"),
+        predictedS: total("predictedS"),
+      };
+    }),
+  };
+}
+
+/** The explanation as lines of text. */
+export function formatExplanation({ name, arenaBytes, bufferBytes, entries }: PlanExplanation): string {
+  const roles = Object.entries(bufferBytes).map(([role, bytes]) => `${role} ${formatBytes(bytes)}`);
+  const head = `program ${name}\nmemory ${formatBytes(arenaBytes)} in one arena (${roles.join(", ")})`;
+  return [head, ...entries.map(formatEntry)].join("\n\n");
+}
+
+function formatEntry({ name, kernels, flops, bytes, predictedS }: EntryExplanation): string {
+  const numbers = (counted: { flops: number; bytes: number; predictedS: number }): string[] => [
+    formatFlops(counted.flops),
+    formatBytes(counted.bytes),
+    formatTime(counted.predictedS),
+  ];
+  const rows = [
+    ["kernel", "shape", "FLOP", "bytes", "predicted", "bound by", "operations"],
+    ...kernels.map((kernel) => [
+      kernel.kind,
+      kernel.shape,
+      ...numbers(kernel),
+      kernel.bound,
+      shortened(kernel.name),
+    ]),
+    ["total", "", ...numbers({ flops, bytes, predictedS }), "", ""],
+  ];
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
+  const lines = rows.map((row) =>
+    row
+      .map((cell, i) => (i >= 2 && i <= 4 ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
+      .join("  ")
+      .trimEnd(),
+  );
+  return [`entry "${name}": ${kernels.length} kernel${kernels.length === 1 ? "" : "s"}`, ...lines.map((line) => `  ${line}`)].join("\n");
+}
+
+const longestName = 72;
+
+const shortened = (name: string): string =>
+  name.length > longestName ? `${name.slice(0, longestName - 3)}...` : name;
+
+function explainKernel(plan: Plan, kernel: Kernel, peaks: Peaks): KernelExplanation {
+  const counted = count(plan, kernel);
+  const gflops = kernel.kind === "gemm" ? peaks.gemmGflops : peaks.loopGflops;
+  const arithmeticS = counted.flops / (gflops * 1e9);
+  const memoryS = counted.bytes / (peaks.bandwidthGBs * 1e9);
+  return {
+    kind: kernel.kind,
+    name: kernel.name,
+    ...counted,
+    predictedS: Math.max(arithmeticS, memoryS),
+    bound: arithmeticS >= memoryS ? "arithmetic" : "memory",
+  };
+}
+
+type Counted = Pick<KernelExplanation, "shape" | "flops" | "bytes">;
+
+function count(plan: Plan, kernel: Kernel): Counted {
+  switch (kernel.kind) {
+    case "gemm":
+      return countGemm(kernel);
+    case "scatterAdd":
+      return countScatter(plan, kernel);
+    case "loop":
+      return countLoop(plan, kernel);
+  }
+}
+
+function countGemm({ m, n, k, a, b, c, batch, dtype, accumulate }: GemmKernel): Counted {
+  // An operand that stands still in a batch dimension is read once for all of it.
+  const matrices = (strides: readonly number[]): number =>
+    sizeOf(batch.filter((_, dimension) => strides[dimension] !== 0));
+  const elements =
+    matrices(a.batchStrides) * m * k +
+    matrices(b.batchStrides) * k * n +
+    matrices(c.batchStrides) * m * n * (accumulate ? 2 : 1);
+  return {
+    shape: `${batch.length > 0 ? `${batch.join("x")} of ` : ""}${m}x${n}x${k}`,
+    flops: 2 * sizeOf(batch) * m * n * k,
+    bytes: elements * bytesOf(dtype),
+  };
+}
+
+function countScatter(plan: Plan, kernel: ScatterAddKernel): Counted {
+  const { outer, count: rows, extent, inner, dtype, indices } = kernel;
+  const updates = outer * rows * inner;
+  return {
+    shape: `${outer}x${rows}x${inner} into ${extent}`,
+    flops: updates,
+    // The target is cleared, and read and written for each update.
+    bytes:
+      (3 * updates + outer * extent * inner) * bytesOf(dtype) + rows * bytesOf(plan.buffers[indices].dtype),
+  };
+}
+
+function countLoop(plan: Plan, { extents, reduced, body, stores, reductions }: LoopKernel): Counted {
+  const iterations = sizeOf(extents);
+  const isArithmetic = (op: string): boolean => !["load", "literal", "index", "gather", "cast"].includes(op);
+  const operations = body.filter(({ op }) => isArithmetic(op)).length + reductions.length;
+  const touched = new Map<string, number>();
+  const touch = (access: Access, elements: number): void => {
+    const { shape, dtype } = plan.buffers[access.buffer];
+    const key = `${access.buffer}/${access.offset}/${access.strides.join()}`;
+    touched.set(key, Math.min(elements, sizeOf(shape)) * bytesOf(dtype));
+  };
+  const elementsOf = ({ strides }: Access): number =>
+    sizeOf(extents.filter((_, dimension) => strides[dimension] !== 0));
+  for (const instruction of body) {
+    if (instruction.op === "load") touch(instruction.access, elementsOf(instruction.access));
+    // Which rows are gathered only the run knows; at most one element an iteration.
+    if (instruction.op === "gather") touch(instruction.access, iterations);
+  }
+  const read = sum(touched.values());
+  touched.clear();
+  for (const { access } of [...stores, ...reductions]) touch(access, elementsOf(access));
+  const kept = extents.filter((_, dimension) => !reduced[dimension]);
+  const folded = extents.filter((_, dimension) => reduced[dimension]);
+  const shape = kept.length > 0 ? kept.join("x") : "1";
+  return {
+    shape: folded.length > 0 ? `${shape}, folding ${folded.join("x")}` : shape,
+    flops: operations * iterations,
+    bytes: read + sum(touched.values()),
+  };
+}
+
+const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);
+
+/** "640 B", "1.6 MB". */
+export const formatBytes = (bytes: number): string => scaled(bytes, 1000, ["B", "kB", "MB", "GB", "TB"]);
+
+const formatFlops = (flops: number): string => scaled(flops, 1000, ["", "k", "M", "G", "T"]);
+
+const formatTime = (seconds: number): string =>
+  seconds < 1e-3
+    ? `${(seconds * 1e6).toFixed(seconds < 1e-5 ? 2 : 0)} us`
+    : `${(seconds * 1e3).toFixed(2)} ms`;
+
+function scaled(value: number, base: number, units: readonly string[]): string {
+  const power =
+    value < base ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(value) / Math.log10(base) + 1e-9));
+  const number = value / base ** power;
+  return `${power === 0 ? `${value}` : number.toFixed(number < 10 ? 2 : number < 100 ? 1 : 0)} ${units[power]}`.trim();
+}

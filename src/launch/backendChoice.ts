@@ -1,0 +1,26 @@
+/** Which backend computes, as plain data for worker threads; the only place that names concrete backends for training. */
+import type { GemmChoice } from "../backends/cpu/gemm/select.js";
+import type { Backend } from "../compile/backend.js";
+
+export interface BackendChoice {
+  readonly backend: BackendName;
+  /** Who computes matrix products of the cpu backend. */
+  readonly gemm: GemmChoice;
+}
+
+export type BackendName = (typeof backendNames)[number];
+
+/** "null" compiles and computes nothing. */
+export const backendNames = ["cpu", "reference", "null"] as const;
+
+/** Makes the backend in the calling thread. Throws "library" where a forced library can't be had. */
+export async function makeBackend({ backend, gemm }: BackendChoice): Promise<Backend> {
+  switch (backend) {
+    case "cpu":
+      return (await import("../backends/cpu/index.js")).cpuBackend({ gemm });
+    case "reference":
+      return (await import("../backends/reference/index.js")).referenceBackend();
+    case "null":
+      return (await import("../backends/null/index.js")).nullBackend();
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Worker threads that train the tasks of studies, one rank a core: each takes the dearest task that is left. The
+ * main thread only listens. When a worker fails the others end their tasks, and the error names the task.
+ */
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import { SlalomError } from "../base/errors.js";
+import type { ExecutionHooks, Executor, Study, Task } from "../lab/index.js";
+import type { BackendChoice } from "./backendChoice.js";
+import type { FromWorker, SentError, ToWorker, WorkerStart } from "./messages.js";
+import { fingerprintOf, type StudySource } from "./studySource.js";
+
+export interface WorkersOptions {
+  readonly backend: BackendChoice;
+  /** How many; by default a worker for each core. */
+  readonly count?: number;
+}
+
+/** Running workers; `close` ends them. */
+export interface Workers {
+  readonly backendDescription: string;
+  readonly count: number;
+  /** Trains the tasks of the study that `source` gives. */
+  executorFor(source: StudySource): Executor;
+  close(): Promise<void>;
+}
+
+/** Cores that this process may use. */
+export const coreCount = (): number => availableParallelism();
+
+/**
+ * Starts workers and waits until they can train.
+ * @throws SlalomError "device" for more workers than cores, "library" where a forced library can't be had
+ */
+export async function startWorkers({ backend, count = coreCount() }: WorkersOptions): Promise<Workers> {
+  if (!Number.isInteger(count) || count < 1 || count > coreCount()) {
+    throw new SlalomError(
+      "device",
+      `${count} workers were asked for, and this machine gives ${coreCount()} core${coreCount() === 1 ? "" : "s"}; expected 1 to ${coreCount()}: two workers on one core only take turns.`,
+    );
+  }
+  const members = Array.from({ length: count }, () => new Member(backend));
+  const close = async (): Promise<void> => {
+    await Promise.all(members.map((member) => member.end()));
+  };
+  try {
+    const [backendDescription] = await Promise.all(members.map((member) => member.ready));
+    return {
+      backendDescription,
+      count,
+      close,
+      executorFor: (source) => ({
+        backendDescription,
+        workers: count,
+        execute: (study, tasks, hooks) => execute(members, source, study, tasks, hooks),
+      }),
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** How long workers may take to end their tasks after one of them failed. */
+const graceMs = 5000;
+
+async function execute(
+  members: readonly Member[],
+  source: StudySource,
+  study: Study,
+  tasks: readonly Task[],
+  { store, signal, onProgress }: ExecutionHooks,
+): Promise<void> {
+  const queue = [...tasks.entries()];
+  const fingerprint = fingerprintOf(study);
+  const abort = (): void => {
+    queue.length = 0;
+    for (const member of members) member.send({ kind: "abort" });
+  };
+  const failures: unknown[] = [];
+  let grace: NodeJS.Timeout | undefined;
+  const fail = (task: Task, error: unknown): void => {
+    failures.push(failure(study, task, error));
+    abort();
+    grace ??= setTimeout(() => {
+      for (const member of members) void member.end();
+    }, graceMs);
+  };
+  const work = async (member: Member): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const [number, task] = next;
+      try {
+        await member.train(
+          { kind: "train", source, fingerprint, study: study.name, storeRoot: store.root, task },
+          (progress) => onProgress({ ...progress, task: number }),
+        );
+      } catch (error) {
+        fail(task, error);
+      }
+    }
+  };
+  if (signal?.aborted) return;
+  signal?.addEventListener("abort", abort);
+  try {
+    await Promise.all(members.map(work));
+  } finally {
+    clearTimeout(grace);
+    signal?.removeEventListener("abort", abort);
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+type TrainMessage = ToWorker & { kind: "train" };
+type Progress = Omit<FromWorker & { kind: "progress" }, "kind">;
+
+/** One worker thread, seen from the main thread. */
+class Member {
+  /** How its backend describes itself; rejects when it can't be made. */
+  readonly ready: Promise<string>;
+  private readonly worker: Worker;
+  private onMessage: (message: FromWorker) => void = () => {};
+  private onDeath: (error: unknown) => void = () => {};
+  /** Why it can take no more tasks. */
+  private dead: unknown;
+
+  constructor(backend: BackendChoice) {
+    const start: WorkerStart = { backend };
+    // What a study file prints would come once from every worker, and amid results as JSON.
+    this.worker = new Worker(workerUrl(), { workerData: start, stdout: true });
+    this.worker.stdout.resume();
+    this.worker.on("message", (message: FromWorker) => this.onMessage(message));
+    this.worker.on("error", (error) => this.die(error));
+    this.worker.on("exit", (code) =>
+      this.die(new SlalomError("internal", `its worker thread ended with code ${code}`)),
+    );
+    this.ready = new Promise((resolve, reject) => {
+      this.onDeath = reject;
+      this.onMessage = (message) => {
+        if (message.kind === "ready") resolve(message.backendDescription);
+        if (message.kind === "failed") reject(received(message.error));
+      };
+    });
+    // Whoever awaits it hears of the failure; until then it is not unhandled.
+    this.ready.catch(() => {});
+  }
+
+  train(message: TrainMessage, onProgress: (progress: Progress) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.dead !== undefined) reject(this.dead);
+      this.onDeath = reject;
+      this.onMessage = (answer) => {
+        if (answer.kind === "done") resolve();
+        if (answer.kind === "failed") reject(received(answer.error));
+        if (answer.kind === "progress")
+          onProgress({ step: answer.step, losses: answer.losses, ended: answer.ended });
+      };
+      this.send(message);
+    });
+  }
+
+  send(message: ToWorker): void {
+    this.worker.postMessage(message);
+  }
+
+  /** Ends the thread at once; a task in it is lost. */
+  async end(): Promise<void> {
+    await this.worker.terminate();
+  }
+
+  private die(error: unknown): void {
+    this.dead ??= error;
+    this.onDeath(error);
+  }
+}
+
+/** Tests run this file from its source; workers need what the compiler made of it. */
+const workerUrl = (): URL =>
+  import.meta.url.endsWith(".ts")
+    ? new URL("../../dist/launch/worker.js", import.meta.url)
+    : new URL("./worker.js", import.meta.url);
+
+function received({ code, message, stack }: SentError): Error {
+  const error = code ? new SlalomError(code, message) : new SlalomError("internal", message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}
+
+/** Names the task that an error ended. */
+function failure(study: Study, { configurations, seed }: Task, error: unknown): SlalomError {
+  const [{ label, optimizer }] = configurations;
+  const lanes = `${configurations.length} run${configurations.length === 1 ? "" : "s"}`;
+  const { message, code } = describe(error);
+  return new SlalomError(
+    code,
+    `study "${study.name}", ${label ?? optimizer}, seed ${seed} (${lanes}): ${message}`,
+    { cause: error },
+  );
+}
+
+function describe(error: unknown): Pick<SlalomError, "message" | "code"> {
+  if (error instanceof SlalomError) return error;
+  if (!(error instanceof Error)) return { message: String(error), code: "internal" };
+  if ("code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY") {
+    return { message: "out of memory. Take fewer workers, or a smaller data set.", code: "device" };
+  }
+  return { message: error.message, code: "internal" };
+}
