@@ -1,0 +1,20 @@
+/** Every case, in the order of the report. */
+import type { BenchCase } from "../case.js";
+import { exercise2 } from "./grid.js";
+import { perceptron512 } from "./perceptron.js";
+import { quadratic } from "./quadratic.js";
+import { softmaxAdam, softmaxSgd } from "./softmax.js";
+import { startup } from "./startup.js";
+import { wasmPerceptron, wasmSoftmaxAdam, wasmSoftmaxSgd } from "./withoutLibraries.js";
+
+export const cases: readonly BenchCase[] = [
+  quadratic,
+  softmaxSgd,
+  softmaxAdam,
+  exercise2,
+  perceptron512,
+  wasmSoftmaxSgd,
+  wasmSoftmaxAdam,
+  wasmPerceptron,
+  startup,
+];

@@ -1,0 +1,113 @@
+/** A contestant: a process that gets ready, then answers each request with a timed sample. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { ContestantSpec, Ready, Sample, Workload } from "./specification.js";
+
+export interface ContestantPlaces {
+  readonly python: string;
+  /** Folder of MNIST as raw files. */
+  readonly data: string;
+}
+
+/** A contestant that runs, or the reason why it does not. */
+export type Started = { readonly contestant: Contestant } | { readonly absent: string };
+
+/** The processes of one contestant, one for each copy. */
+export class Contestant {
+  private constructor(
+    readonly spec: ContestantSpec,
+    readonly ready: Ready,
+    private readonly processes: readonly LineProcess[],
+  ) {}
+
+  static async start(spec: ContestantSpec, workload: Workload, places: ContestantPlaces): Promise<Started> {
+    const argument = JSON.stringify({ ...workload, ...spec, data: places.data });
+    const [command, ...args] = commandOf(spec, places);
+    const processes = Array.from(
+      { length: spec.copies ?? 1 },
+      () => new LineProcess(command, [...args, argument]),
+    );
+    const answers = await Promise.all(processes.map((process) => process.next()));
+    const [first] = answers;
+    const reason = answers.map((answer) => absence(answer)).find((text) => text !== undefined);
+    if (reason === undefined)
+      return { contestant: new Contestant(spec, first as unknown as Ready, processes) };
+    for (const process of processes) process.end();
+    return { absent: reason };
+  }
+
+  /** One sample of `chunks` chunks; of all copies at once, whose steps are added. */
+  async sample(chunks: number): Promise<Sample> {
+    const answers = await Promise.all(this.processes.map((process) => process.ask(`run ${chunks}`)));
+    const broken = answers.map((answer) => absence(answer)).find((text) => text !== undefined);
+    if (broken !== undefined) throw new Error(`${this.ready.version} ended in a sample: ${broken}`);
+    const samples = answers as unknown as Sample[];
+    return {
+      seconds: Math.max(...samples.map(({ seconds }) => seconds)),
+      steps: samples.reduce((sum, { steps }) => sum + steps, 0),
+    };
+  }
+
+  end(): void {
+    for (const process of this.processes) process.end();
+  }
+}
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+
+function commandOf({ library }: ContestantSpec, { python }: ContestantPlaces): string[] {
+  switch (library) {
+    case "slalom":
+      return [process.execPath, `${here}run.js`, "slalom"];
+    case "torch":
+    case "jax":
+      return [python, `${here}peers/${library}_peer.py`];
+    case "tfjs":
+    case "jaxjs":
+      return [process.execPath, `${here}peers/${library}_peer.mjs`];
+  }
+}
+
+type Answer = Readonly<Record<string, unknown>>;
+
+const absence = (answer: Answer): string | undefined =>
+  "absent" in answer ? String(answer.absent) : undefined;
+
+/** A child process that speaks JSON, a line at a time. */
+export class LineProcess {
+  private readonly child: ChildProcess;
+  private readonly lines: AsyncIterator<string>;
+  private complaint = "";
+
+  constructor(command: string, args: readonly string[]) {
+    this.child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+    this.child.on("error", (error) => {
+      this.complaint += error.message;
+    });
+    this.child.stdin!.on("error", () => {});
+    this.child.stderr!.on("data", (data) => {
+      this.complaint = (this.complaint + data).slice(-2000);
+    });
+    this.lines = createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]();
+  }
+
+  /** The next line that is a JSON object; `{ absent }` where the process ends before. */
+  async next(): Promise<Answer> {
+    for (;;) {
+      const { value, done } = await this.lines.next();
+      if (done) return { absent: this.complaint.trim().split("\n").at(-1) || "ended without a word" };
+      if (value.startsWith("{")) return JSON.parse(value);
+    }
+  }
+
+  ask(line: string): Promise<Answer> {
+    this.child.stdin!.write(`${line}\n`);
+    return this.next();
+  }
+
+  end(): void {
+    this.child.stdin!.end();
+    this.child.kill();
+  }
+}

@@ -1,0 +1,199 @@
+"""
+JAX: exercise 1, softmax regression, the perceptron, the grid of exercise 2.
+
+Forms: "scan" (one jit over lax.scan of all steps of an epoch, Adam from optax); "vmap" (the grid: all lanes of a seed
+side by side in that scan). Data are float32 on the device and shuffled every epoch; arguments are donated.
+"""
+from functools import partial
+
+import protocol
+
+spec = protocol.specification()
+protocol.pin(spec["threads"])
+try:
+    import jax
+    import jax.numpy as jnp
+    import optax
+except ImportError as error:
+    protocol.absent(error)
+
+
+def optimizer_of(name, settings):
+    if name == "adam":
+        return optax.adam(settings["lr"])
+    return optax.sgd(settings["lr"], momentum=settings.get("momentum"))
+
+
+def quadratic():
+    x, y = jnp.array(protocol.EX1_INPUTS), jnp.array(protocol.EX1_TARGETS)
+
+    def loss_of(parameters):
+        W, b = parameters
+        return jnp.sum((W * x + b - y) ** 2)
+
+    def step(parameters, _):
+        loss, grads = jax.value_and_grad(loss_of)(parameters)
+        return jax.tree.map(lambda p, g: p - 0.01 * g, parameters, grads), loss
+
+    @jax.jit
+    def train(parameters):
+        return jax.lax.scan(step, parameters, length=protocol.EX1_STEPS)
+
+    def run(chunks):
+        for _ in range(chunks):
+            _, losses = train((jnp.float32(0.3), jnp.float32(-0.3)))
+        losses.block_until_ready()
+        return chunks * protocol.EX1_STEPS, float(losses[100])
+
+    return run
+
+
+def perceptron_parameters():
+    one, two = jax.random.split(jax.random.key(0))
+    hidden = jax.random.normal(one, (784, 512)) * (2 / 784) ** 0.5
+    limit = (6 / 522) ** 0.5
+    output = jax.random.uniform(two, (512, 10), minval=-limit, maxval=limit)
+    return hidden, jnp.zeros(512), output, jnp.zeros(10)
+
+
+def perceptron_logits(parameters, inputs):
+    hidden, hidden_bias, output, output_bias = parameters
+    return jax.nn.relu(inputs @ hidden + hidden_bias) @ output + output_bias
+
+
+def softmax_parameters():
+    return jnp.zeros((784, 10)), jnp.zeros(10)
+
+
+def softmax_logits(parameters, inputs):
+    weight, bias = parameters
+    return inputs @ weight + bias
+
+
+def cross_entropy(logits, targets):
+    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), targets[:, None], axis=1))
+
+
+def classifier(parameters, logits):
+    images, labels = protocol.mnist_split(spec["data"], "train")
+    images, labels = jnp.array(images), jnp.array(labels, dtype=jnp.int32)
+    optimizer = optimizer_of(spec["optimizer"], spec["settings"])
+    state = (parameters, optimizer.init(parameters))
+
+    @partial(jax.jit, donate_argnums=0)
+    def epoch(state, key):
+        def step(state, indices):
+            parameters, slots = state
+            inputs, targets = images[indices], labels[indices]
+            loss, grads = jax.value_and_grad(lambda p: cross_entropy(logits(p, inputs), targets))(parameters)
+            updates, slots = optimizer.update(grads, slots, parameters)
+            return (optax.apply_updates(parameters, updates), slots), loss
+
+        order = jax.random.permutation(key, len(images)).reshape(-1, spec["batch"])
+        return jax.lax.scan(step, state, order)
+
+    key = jax.random.key(1)
+
+    def run(chunks):
+        nonlocal state, key
+        for _ in range(chunks):
+            key, use = jax.random.split(key)
+            state, losses = epoch(state, use)
+        losses.block_until_ready()
+        return chunks * len(losses), float(losses.mean())
+
+    return run
+
+
+def grid_vmapped():
+    images, labels = protocol.mnist_split(spec["data"], "train")
+    images, labels = jnp.array(images), jnp.array(labels, dtype=jnp.int32)
+    splits = [
+        (jnp.array(x), jnp.array(y, dtype=jnp.int32))
+        for x, y in (protocol.mnist_split(spec["data"], s) for s in ("validation", "test"))
+    ]
+    groups = [
+        (
+            group["optimizer"],
+            {name: jnp.array([lane[name] for lane in group["lanes"]]) for name in group["lanes"][0]},
+            len(group["lanes"]),
+        )
+        for group in spec["grid"]
+    ]
+
+    def loss_of(parameters, inputs, targets):
+        return cross_entropy(softmax_logits(parameters, inputs), targets)
+
+    gradients = jax.vmap(jax.value_and_grad(loss_of), in_axes=((0, 0), None, None))
+
+    def update(optimizer, hyper, parameters, slots, grads, step):
+        tree = jax.tree.map
+        wide = lambda name, p: hyper[name].reshape(-1, *[1] * (p.ndim - 1))
+        if optimizer == "sgd":
+            return tree(lambda p, g: p - wide("lr", p) * g, parameters, grads), slots
+        if optimizer == "momentum":
+            velocity = tree(lambda v, g: wide("momentum", v) * v + g, slots, grads)
+            return tree(lambda p, v: p - wide("lr", p) * v, parameters, velocity), velocity
+        first = tree(lambda m, g: 0.9 * m + 0.1 * g, slots[0], grads)
+        second = tree(lambda v, g: 0.999 * v + 0.001 * g * g, slots[1], grads)
+        moved = tree(
+            lambda p, m, v: p
+            - wide("lr", p) * (m / (1 - 0.9**step)) / (jnp.sqrt(v / (1 - 0.999**step)) + 1e-8),
+            parameters,
+            first,
+            second,
+        )
+        return moved, (first, second)
+
+    def evaluation(parameters):
+        def one(split):
+            logits = jax.vmap(lambda p: softmax_logits(p, split[0]))(parameters)
+            return (
+                jax.vmap(lambda l: cross_entropy(l, split[1]))(logits),
+                (logits.argmax(-1) == split[1]).mean(-1),
+            )
+
+        return [one(split) for split in splits]
+
+    @partial(jax.jit, donate_argnums=0)
+    def epoch(state, key, first_step):
+        def step(carry, indices):
+            number, states = carry
+            inputs, targets = images[indices], labels[indices]
+            result, losses = [], []
+            for (optimizer, hyper, _), (parameters, slots) in zip(groups, states):
+                loss, grads = gradients(parameters, inputs, targets)
+                result.append(update(optimizer, hyper, parameters, slots, grads, number))
+                losses.append(loss)
+            return (number + 1, result), losses
+
+        order = jax.random.permutation(key, len(images)).reshape(-1, spec["batch"])
+        (_, state), losses = jax.lax.scan(step, (first_step, state), order)
+        return state, losses, [evaluation(parameters) for parameters, _ in state]
+
+    def fresh(optimizer, lanes):
+        zeros = lambda: (jnp.zeros((lanes, 784, 10)), jnp.zeros((lanes, 10)))
+        slots = {"sgd": lambda: (), "momentum": zeros, "adam": lambda: (zeros(), zeros())}[optimizer]()
+        return zeros(), slots
+
+    def run(epochs):
+        per_epoch = len(images) // spec["batch"]
+        for seed in range(spec["seeds"]):
+            state = [fresh(optimizer, lanes) for optimizer, _, lanes in groups]
+            for i in range(epochs):
+                key = jax.random.key(seed * 1000 + i)
+                state, losses, metrics = epoch(state, key, jnp.float32(1 + i * per_epoch))
+                jax.device_get((losses, metrics))
+        lanes = sum(lanes for _, _, lanes in groups)
+        return lanes * per_epoch * epochs * spec["seeds"], float(losses[-1][:, -1].mean())
+
+    return run
+
+
+workloads = {
+    "quadratic": lambda: quadratic(),
+    "softmax": lambda: classifier(softmax_parameters(), softmax_logits),
+    "perceptron": lambda: classifier(perceptron_parameters(), perceptron_logits),
+    "grid": lambda: grid_vmapped(),
+}
+protocol.serve(f"JAX {jax.__version__}", spec["form"], spec["threads"], workloads[spec["workload"]]())

@@ -1,0 +1,65 @@
+/** Results as text for people: ratios first, times beside them. */
+import type { CaseResult, CaseRow } from "./case.js";
+
+export function formatResult({ title, rows, goals, absent, notes, roofs }: CaseResult): string {
+  const table = rows.map((row) => [
+    row.contestant,
+    String(row.cores),
+    row.ratio ? `${number(row.ratio.median)} x` : "1",
+    row.ratio ? `${number(row.ratio.min)} to ${number(row.ratio.max)}` : "",
+    `${time(row.timing.medianS)}`,
+    `${time(row.timing.minS)}`,
+    shares(row),
+  ]);
+  const headings = [
+    "",
+    "cores",
+    "times Slalom's",
+    "over rounds",
+    `per ${rows[0].unit}`,
+    "least",
+    "of the floor",
+  ];
+  const lines = [title, "", ...aligned([headings, ...table])];
+  if (roofs) {
+    lines.push(
+      "",
+      `Floor: ${number(roofs.gflops)} GFLOP/s and ${number(roofs.gigabytesPerS)} GB/s on ${roofs.ranks} core${roofs.ranks === 1 ? "" : "s"}; in brackets the matrix products alone, each as fast as it runs by itself.`,
+    );
+  }
+  for (const { text, reached, value } of goals) {
+    const verdict = reached === undefined ? "not measured" : reached ? "reached" : "missed";
+    lines.push(`Goal: ${text}: ${verdict}${value === undefined ? "" : ` (${number(value)})`}`);
+  }
+  for (const { contestant, reason } of absent) lines.push(`Absent: ${contestant}: ${reason}`);
+  for (const note of notes) lines.push(`Note: ${note}`);
+  return `${lines.join("\n")}\n`;
+}
+
+const shares = ({ floorShare, productsShare }: CaseRow): string =>
+  floorShare === undefined || productsShare === undefined
+    ? ""
+    : `${percent(floorShare)} (${percent(productsShare)})`;
+
+const percent = (share: number): string => `${Math.round(share * 100)} %`;
+
+/** Three digits that matter. */
+const number = (value: number): string =>
+  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+
+function time(seconds: number): string {
+  if (seconds < 1e-6) return `${number(seconds * 1e9)} ns`;
+  if (seconds < 1e-3) return `${number(seconds * 1e6)} us`;
+  return seconds < 1 ? `${number(seconds * 1e3)} ms` : `${number(seconds)} s`;
+}
+
+/** Columns under their headings; the first to the left, the others to the right. */
+function aligned(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
+      .join("  ")
+      .trimEnd(),
+  );
+}

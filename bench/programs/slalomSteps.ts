@@ -1,0 +1,114 @@
+/** Steps of one lane on one core: exercise 1, softmax regression, the perceptron. */
+import {
+  adam,
+  cpuBackend,
+  type Dataset,
+  type Executable,
+  type LaneProgram,
+  type LaneTraining,
+  laneProgram,
+  linearRegression,
+  mnist,
+  type OptimizerChoice,
+  perceptron,
+  planProgram,
+  sgd,
+  softmaxRegression,
+  stepEntry,
+  stepsPerEpoch,
+  variableNames,
+  writeInitialValues,
+} from "../slalom.js";
+import type { ContestantSpec, Workload } from "../specification.js";
+import { workOf } from "../work.js";
+import type { Runner } from "./slalom.js";
+
+/** Steps of exercise 1: a chunk is a run from its start. */
+const exercise1Steps = 1000;
+const unlimitedSteps = 1_000_000_000;
+
+export async function stepRunner(spec: Workload & ContestantSpec): Promise<Runner> {
+  const training = await trainingOf(spec);
+  const backend = cpuBackend({ gemm: spec.gemm ?? "auto" });
+  const program = laneProgram(training, 1);
+  const executable = backend.compile(program.program);
+  writeInitialValues(executable, training, program);
+  const { dataset, batchSize } = training;
+  const batchBytes = dataset && batchSize !== "full" ? batchSize * bytesOfExample(dataset) : 0;
+  return {
+    description: backend.description,
+    work: workOf(planProgram(program.program), stepEntry, batchBytes),
+    run: async (chunks) =>
+      dataset
+        ? runEpochs(executable, program, chunks, stepsPerEpoch(dataset.train.count, batchSize))
+        : runFromStart(executable, training, program, chunks),
+  };
+}
+
+async function trainingOf(spec: Workload): Promise<LaneTraining> {
+  const problem =
+    spec.workload === "quadratic"
+      ? linearRegression()
+      : mnist({
+          model: spec.workload === "perceptron" ? perceptron({ hidden: [512] }) : softmaxRegression(),
+        });
+  const dataset = await problem.dataset?.load();
+  const choice: OptimizerChoice = spec.optimizer === "adam" ? adam(spec.settings) : sgd(spec.settings);
+  return {
+    problem,
+    ...(dataset && { dataset }),
+    choice,
+    lanes: [Object.fromEntries(Object.entries(choice.settings).map(([name, [value]]) => [name, value]))],
+    seed: 0,
+    batchSize: spec.batch ?? "full",
+    steps: dataset ? unlimitedSteps : exercise1Steps,
+    shuffle: true,
+    dtype: "float32",
+    evaluate: [],
+    evaluateEvery: 1,
+    recordEvery: 0,
+    recordParameters: false,
+    targets: [],
+  };
+}
+
+function runEpochs(
+  executable: Executable,
+  { program }: LaneProgram,
+  epochs: number,
+  perEpoch: number,
+): { steps: number; loss: number } {
+  let loss = 0;
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    loss = 0;
+    for (let done = 0; done < perEpoch; ) {
+      const steps = Math.min(perEpoch - done, program.traceCapacity);
+      executable.run(stepEntry, steps);
+      for (const value of executable.trace(stepEntry, "loss")) loss += value / perEpoch;
+      done += steps;
+    }
+  }
+  return { steps: epochs * perEpoch, loss };
+}
+
+/** Runs of exercise 1, each from the start; the loss is that of step 100. */
+function runFromStart(
+  executable: Executable,
+  { problem }: LaneTraining,
+  { built }: LaneProgram,
+  runs: number,
+): { steps: number; loss: number } {
+  const starts = { W: 0.3, b: -0.3 };
+  let loss = Number.NaN;
+  for (let run = 0; run < runs; run++) {
+    for (const name of Object.keys(built.parameters))
+      executable.write(variableNames.parameter(name), [starts[name as keyof typeof starts]]);
+    executable.run(stepEntry, exercise1Steps);
+    loss = executable.trace(stepEntry, "loss")[100];
+  }
+  if (!Number.isFinite(loss)) throw new Error(`${problem.name}: the loss is ${loss}`);
+  return { steps: runs * exercise1Steps, loss };
+}
+
+const bytesOfExample = ({ train: { inputs, targets, count } }: Dataset): number =>
+  (inputs.data.byteLength + targets.data.byteLength) / count;

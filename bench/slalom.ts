@@ -1,0 +1,29 @@
+/** The one door to what is measured: the built package, with the inner parts that a user does not need. */
+
+export { CpuExecutable } from "../dist/backends/cpu/executable.js";
+export { allGemm, selectGemm } from "../dist/backends/cpu/gemm/index.js";
+export type { GemmChoice } from "../dist/backends/cpu/gemm/select.js";
+export type { GemmSpec } from "../dist/backends/cpu/gemm/types.js";
+export { cpuBackend } from "../dist/backends/cpu/index.js";
+export { MemoryPool } from "../dist/backends/cpu/memoryPool.js";
+export { createSharedMemory, detectFeatures } from "../dist/backends/cpu/wasm/index.js";
+export type { Executable } from "../dist/compile/backend.js";
+export { type Kernel, type Plan, type PlanEntry, planProgram } from "../dist/compile/index.js";
+export * from "../dist/index.js";
+export { inThread } from "../dist/lab/index.js";
+export { configurationsOf, laneTraining, type Task, tasksFor } from "../dist/lab/tasks.js";
+export { loadStudies, sourcesOf } from "../dist/launch/studySource.js";
+export { startWorkers } from "../dist/launch/threads.js";
+export type { Dataset } from "../dist/learn/datasets/dataset.js";
+export type { OptimizerChoice } from "../dist/learn/optimizers/optimizer.js";
+export { loadStudy } from "../dist/runs/index.js";
+export {
+  evaluateEntry,
+  type LaneProgram,
+  type LaneTraining,
+  laneProgram,
+  stepEntry,
+  stepsPerEpoch,
+  variableNames,
+} from "../dist/train/index.js";
+export { writeInitialValues } from "../dist/train/initialValues.js";

@@ -1,0 +1,76 @@
+/** What a contestant is told: the same words for Slalom and its peers, sent as JSON on the command line. */
+
+export interface Workload {
+  readonly workload: "quadratic" | "softmax" | "perceptron" | "grid";
+  readonly optimizer?: "sgd" | "adam";
+  readonly batch?: number;
+  readonly settings?: Readonly<Record<string, number>>;
+  /** Of the grid. */
+  readonly seeds?: number;
+  readonly grid?: readonly GridGroup[];
+}
+
+/** The settings of one optimizer. */
+export interface GridGroup {
+  readonly optimizer: string;
+  readonly lanes: readonly Readonly<Record<string, number>>[];
+}
+
+export interface ContestantSpec {
+  readonly library: Library;
+  /** "eager", "compiled", "vmap", "scan", ...: see the peer's file. */
+  readonly form: string;
+  /** Threads of one process. */
+  readonly threads: number;
+  /** Processes that each do the whole workload at the same time; their steps are added. 1 by default. */
+  readonly copies?: number;
+  /** Of Slalom: who computes matrix products. */
+  readonly gemm?: "auto" | "wasm";
+  /** Steps of a chunk, for peers that are too slow for a whole epoch. */
+  readonly chunkSteps?: number;
+}
+
+export type Library = "slalom" | "torch" | "jax" | "tfjs" | "jaxjs";
+
+/** First line of a contestant. */
+export interface Ready {
+  readonly version: string;
+  readonly form: string;
+  readonly threads: number;
+  /** The loss after the same work for all: tells whether they compute the same. */
+  readonly check: number;
+  /** Of Slalom: what one step needs. */
+  readonly work?: StepWork;
+}
+
+export interface StepWork {
+  /** Matrix products of a step, with how often each occurs in one (a fraction where it is shared). */
+  readonly products: readonly Product[];
+  /** Bytes of batch, parameters and slots that a step reads or writes at least. */
+  readonly bytes: number;
+}
+
+export interface Product {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transA: boolean;
+  readonly transB: boolean;
+  readonly count: number;
+}
+
+export interface Sample {
+  readonly seconds: number;
+  readonly steps: number;
+}
+
+/** What the matrix library and the memory reach here, on `ranks` cores at once. */
+export interface Roofs {
+  readonly ranks: number;
+  /** Best rate over all shapes and libraries, sum over ranks. */
+  readonly gflops: number;
+  /** For each asked product its best rate over libraries. */
+  readonly productGflops: readonly number[];
+  /** Copying in main memory, read and written bytes. */
+  readonly gigabytesPerS: number;
+}
