@@ -125,8 +125,7 @@ class LoopEmitter {
   #define(i: number, k: number, lanes: Lanes): void {
     if (this.#schedule.absorbed.has(i)) return;
     const value = this.#compute(i, k, lanes);
-    const kept = this.#schedule.inline[i] && value.code.bytes.length <= inlineBytes;
-    const final = kept ? value : { ...value, code: this.#scratch.reusable(value.code) };
+    const final = this.#schedule.inline[i] ? value : { ...value, code: this.#scratch.reusable(value.code) };
     if (lanes === "same") this.#values[i] = [final];
     else {
       this.#values[i] ??= [];
@@ -361,6 +360,3 @@ class LoopEmitter {
     return strides.reduce((sum, s, d) => (s < 0 ? sum - s * (this.#kernel.extents[d] - 1) : sum), 0);
   }
 }
-
-/** Longer code is kept in a local rather than pasted where it is used. */
-const inlineBytes = 100;
