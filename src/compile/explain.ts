@@ -71,7 +71,9 @@ export function explainPlan(plan: Plan, peaks: Peaks): PlanExplanation {
 
 /** The explanation as lines of text. */
 export function formatExplanation({ name, arenaBytes, bufferBytes, entries }: PlanExplanation): string {
-  const roles = Object.entries(bufferBytes).map(([role, bytes]) => `${role} ${formatBytes(bytes)}`);
+  const roles = Object.entries(bufferBytes)
+    .filter(([, bytes]) => bytes > 0)
+    .map(([role, bytes]) => `${role} ${formatBytes(bytes)}`);
   const head = `program ${name}\nmemory ${formatBytes(arenaBytes)} in one arena (${roles.join(", ")})`;
   return [head, ...entries.map(formatEntry)].join("\n\n");
 }
@@ -100,7 +102,10 @@ function formatEntry({ name, kernels, flops, bytes, predictedS }: EntryExplanati
       .join("  ")
       .trimEnd(),
   );
-  return [`entry "${name}": ${kernels.length} kernel${kernels.length === 1 ? "" : "s"}`, ...lines.map((line) => `  ${line}`)].join("\n");
+  return [
+    `entry "${name}": ${kernels.length} kernel${kernels.length === 1 ? "" : "s"}`,
+    ...lines.map((line) => `  ${line}`),
+  ].join("\n");
 }
 
 const longestName = 72;

@@ -1,0 +1,48 @@
+/** Values of command line options, checked while they are parsed: a wrong one names the option. */
+import { InvalidArgumentError } from "commander";
+
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("Expected a positive integer.");
+}
+
+/** 0 switches off what counts. */
+export function integerFromZero(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw new InvalidArgumentError("Expected an integer of at least 0.");
+}
+
+export const batchSize = (text: string): number | "full" =>
+  text === "full" ? "full" : positiveInteger(text);
+
+/** Adds one `name=value` to those before. */
+export function setting(
+  text: string,
+  before: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> {
+  const [, name, value] = /^([A-Za-z]\w*)=(.+)$/.exec(text) ?? [];
+  if (name === undefined) throw new InvalidArgumentError('Expected name=value, such as "lr=0.1".');
+  const number = Number(value);
+  if (!Number.isFinite(number)) {
+    throw new InvalidArgumentError(
+      `"${value}" is no number. A run has one value for each setting; lists are for studies.`,
+    );
+  }
+  return { ...before, [name]: number };
+}
+
+export interface TargetArgument {
+  readonly metric: string;
+  readonly value: number;
+}
+
+/** Adds one `metric=value` to those before. */
+export function target(text: string, before: readonly TargetArgument[] = []): readonly TargetArgument[] {
+  const [, metric, value] = /^([A-Za-z][\w.]*)=(.+)$/.exec(text) ?? [];
+  if (metric === undefined || !Number.isFinite(Number(value))) {
+    throw new InvalidArgumentError('Expected metric=value, such as "trainLoss=1e-4".');
+  }
+  return [...before, { metric, value: Number(value) }];
+}

@@ -1,0 +1,119 @@
+/** `slalom explain`: what a study compiles to and how long a step should take, without training. */
+import { existsSync } from "node:fs";
+import { probeGemm } from "../backends/cpu/gemm/index.js";
+import { unknownName } from "../base/errors.js";
+import { explainPlan, formatExplanation, type Peaks, type PlanExplanation } from "../compile/explain.js";
+import { type Plan, type Program, planProgram } from "../compile/index.js";
+import { formatGraph } from "../graph/index.js";
+import { type Executor, runStudy, type Study, type Task } from "../lab/index.js";
+import { laneTraining } from "../lab/tasks.js";
+import { loadStudies, loadStudy } from "../launch/studySource.js";
+import { coreCount } from "../launch/threads.js";
+import { problems } from "../learn/problems/index.js";
+import { openStore } from "../runs/index.js";
+import { laneProgram } from "../train/index.js";
+import type { Output } from "./output.js";
+import { withTemporaryStore } from "./training.js";
+
+export interface ExplainOptions {
+  /** Which optimizer of the study; its first by default, `sgd` for a problem. */
+  readonly optimizer?: string;
+  /** Print the graphs of the entries as well. */
+  readonly graph: boolean;
+}
+
+/** @param what a study file, or the name of a built-in problem */
+export async function explain(what: string, options: ExplainOptions, output: Output): Promise<void> {
+  const study = await studyFor(what, options);
+  const task = await largestTask(study, options.optimizer);
+  const dataset = await study.problem.dataset?.load();
+  const { program } = laneProgram(laneTraining(study, dataset, task), task.configurations.length);
+  const started = performance.now();
+  const plan = planProgram(program);
+  const planTimeMs = performance.now() - started;
+  const peaks = measuredPeaks();
+  const explanation = explainPlan(plan, peaks);
+  const graphs = options.graph ? graphsOf(program) : undefined;
+  output.result({
+    study: study.name,
+    ...explanation,
+    peaks,
+    planTimeMs,
+    kernels: kernelCounts(plan),
+    graphs,
+  });
+  const { label = study.optimizers[task.choice].optimizer.id } = task.configurations[0];
+  const lanes = task.configurations.length;
+  output.text(
+    `${output.style.bold(`${study.problem.name}, ${label}`)}: ${lanes} lane${lanes === 1 ? "" : "s"}, planned in ${planTimeMs.toFixed(0)} ms`,
+  );
+  for (const [name, graph] of Object.entries(graphs ?? {})) output.text(`\ngraph of "${name}":\n${graph}`);
+  output.text(`\n${formatExplanation(explanation)}\n`);
+  output.text(output.style.dim(remarks(explanation, peaks, study, options)));
+}
+
+async function studyFor(what: string, { optimizer = "sgd" }: ExplainOptions): Promise<Study> {
+  if (existsSync(what)) return (await loadStudies(what))[0];
+  if (/[/\\]|\.[cm]?[jt]s$/.test(what)) return (await loadStudies(what))[0];
+  if (!problems.some(({ name }) => name === what)) {
+    throw unknownName(
+      "study file or problem",
+      what,
+      problems.map(({ name }) => name),
+    );
+  }
+  return loadStudy({ kind: "train", arguments: { problem: what, optimizer, settings: {}, seed: 0 } });
+}
+
+/** The task with the most lanes of that optimizer, as `run` would make it. */
+async function largestTask(study: Study, optimizer: string | undefined): Promise<Task> {
+  const ids = study.optimizers.map((choice) => choice.optimizer.id);
+  const choice = optimizer === undefined ? 0 : ids.indexOf(optimizer);
+  if (choice < 0) throw unknownName(`optimizer of "${study.name}"`, optimizer ?? "", ids);
+  const tasks: Task[] = [];
+  const collector: Executor = {
+    backendDescription: "explain",
+    workers: coreCount(),
+    execute: async (_study, all) => {
+      tasks.push(...all);
+    },
+  };
+  await withTemporaryStore((root) => runStudy(study, { store: openStore(root), executor: collector }));
+  return tasks.filter((task) => task.choice === choice)[0];
+}
+
+/** Half a second of measuring; loops reach about what our own WebAssembly products do. */
+function measuredPeaks(): Peaks {
+  const { libraries, bandwidthGBs } = probeGemm();
+  const best = (rates: readonly { gflops: number }[]): number =>
+    Math.max(...rates.map(({ gflops }) => gflops));
+  const own = libraries.find(({ name }) => name === "wasm") ?? libraries[libraries.length - 1];
+  return { gemmGflops: best(libraries[0].rates), loopGflops: best(own.rates), bandwidthGBs };
+}
+
+const graphsOf = ({ entries }: Program): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(entries).map(([name, { updates, traces }]) => [
+      name,
+      formatGraph({
+        ...updates,
+        ...Object.fromEntries(Object.entries(traces).map(([trace, value]) => [`trace ${trace}`, value])),
+      }),
+    ]),
+  );
+
+const kernelCounts = ({ entries }: Plan): Record<string, number> =>
+  Object.fromEntries(Object.entries(entries).map(([name, { kernels }]) => [name, kernels.length]));
+
+function remarks(explanation: PlanExplanation, peaks: Peaks, study: Study, options: ExplainOptions): string {
+  const others = study.optimizers.slice(1).map((choice) => choice.optimizer.id);
+  return [
+    `Predicted from what one thread of this machine was just measured at: products ${peaks.gemmGflops.toFixed(0)} GFLOP/s, loops ${peaks.loopGflops.toFixed(0)} GFLOP/s, memory ${peaks.bandwidthGBs.toFixed(1)} GB/s, each kernel bound by the slower of arithmetic and traffic; what stays in a cache is faster.`,
+    ...(options.optimizer === undefined && others.length > 0
+      ? [`Other programs of this study: ${others.map((id) => `--optimizer ${id}`).join(", ")}.`]
+      : []),
+    ...(options.graph
+      ? []
+      : [`The graph of each entry (${explanation.entries.map(({ name }) => name).join(", ")}): --graph.`]),
+  ].join("\n");
+}

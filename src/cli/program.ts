@@ -1,0 +1,360 @@
+/** The commands with their options and help. What they do stands in a file each, loaded when it is asked for. */
+import { Command, Option } from "commander";
+import { slalomVersion } from "../lab/version.js";
+import { batchSize, integerFromZero, positiveInteger, setting, target } from "./arguments.js";
+import type { CompareOptions } from "./compare.js";
+import { exitCodesHelp } from "./exit.js";
+import type { ExplainOptions } from "./explain.js";
+import type { TrainOptions } from "./train.js";
+
+/** @param onExit is told the exit code of a command that ended otherwise than with 0 */
+export function programFor(onExit: (code: number) => void): Command {
+  const program = base(new Command("slalom"))
+    .description(
+      "A laboratory for optimization algorithms: train a grid of optimizers and settings, and learn with evidence which to use.",
+    )
+    .version(slalomVersion(), "-V, --version", "the version of Slalom")
+    .usage("<command> [options]")
+    .helpCommand("help [command]", "the help of a command, with an example")
+    .addHelpText("after", `\n${firstSteps}\n\n${exitCodesHelp}`);
+  const commands = [run, train, list, show, compare, figures, explain, doctor, problems, optimizers, tour];
+  for (const command of commands) program.addCommand(base(command(onExit)));
+  return program;
+}
+
+const firstSteps = `First steps:
+  slalom tour                                                      two exercises, trained and drawn
+  slalom train linear-regression --optimizer sgd --set lr=0.01     one run
+  slalom run my-study.ts                                           a study of your own
+  slalom doctor                                                    what this machine offers`;
+
+type OnExit = (code: number) => void;
+
+/** Given to every command. Errors and exit codes are main's business. */
+const base = (command: Command): Command =>
+  command
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: false })
+    .helpOption("-h, --help", "this help")
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, "slalom: ")),
+    });
+
+const common = (command: Command): Command =>
+  command
+    .option("--json", "machine-readable results alone on standard output")
+    .option("--debug", "show the stack of an error");
+
+const example = (command: Command, ...lines: string[]): Command =>
+  command.addHelpText("after", `\nExample:\n${lines.map((line) => `  ${line}`).join("\n")}`);
+
+const store = (command: Command): Command =>
+  command.option("-o, --out <dir>", "folder of the run store", "runs");
+
+const backend = (command: Command): Command =>
+  command
+    .addOption(
+      new Option("--backend <name>", "who computes; null compiles everything, trains and stores nothing")
+        .choices(["cpu", "reference", "null"])
+        .default("cpu"),
+    )
+    .addOption(
+      new Option("--gemm <library>", "matrix products: the best that is found, or one of your choice")
+        .choices(["auto", "onednn", "cblas", "wasm"])
+        .default("auto"),
+    );
+
+/** Options as commander gives them. */
+interface Common {
+  readonly json?: boolean;
+}
+
+interface Backend {
+  readonly backend: "cpu" | "reference" | "null";
+  readonly gemm: "auto" | "onednn" | "cblas" | "wasm";
+}
+
+const outputFor = async ({ json = false }: Common) => (await import("./output.js")).processOutput({ json });
+
+function run(onExit: OnExit): Command {
+  const command = new Command("run")
+    .description("train every run of a study that the run store lacks, then summarise and draw it")
+    .argument(
+      "<study>",
+      "a TypeScript or JavaScript file whose default export is study({ ... }), or a list of studies",
+    )
+    .option(
+      "--resume",
+      "finish what an earlier run left and repeat nothing (as without it: this is the default)",
+    )
+    .option("--fresh", "delete what is stored of the study and start anew")
+    .option("-w, --workers <n>", "worker threads (default: one a core)", positiveInteger)
+    .option("--name <name>", "store under this name instead of the study's", String)
+    .option("--epochs <n>", "epochs instead of the study's", positiveInteger)
+    .option("--steps <n>", "steps instead of the study's", positiveInteger)
+    .option("--seeds <n>", "number of seeds instead of the study's", positiveInteger)
+    .option("--no-figures", "don't draw figures and the HTML page")
+    .option("--rows", "with --json: every measured row of every run too");
+  store(backend(common(command)));
+  example(
+    command,
+    "slalom run my-study.ts --seeds 5",
+    "",
+    "  // my-study.ts",
+    '  import { adam, linearRegression, logspace, sgd, study } from "slalom";',
+    "  export default study({",
+    "    problem: linearRegression(),",
+    "    optimizers: [sgd({ lr: logspace(1e-4, 0.1, 7) }), adam({ lr: [0.01, 0.1] })],",
+    "    steps: 1000,",
+    "  });",
+  );
+  interface Parsed extends Common, Backend {
+    resume?: boolean;
+    fresh?: boolean;
+    workers?: number;
+    name?: string;
+    epochs?: number;
+    steps?: number;
+    seeds?: number;
+    figures: boolean;
+    rows?: boolean;
+    out: string;
+  }
+  return command.action(async (path: string, options: Parsed) => {
+    exclusive(command, options.epochs !== undefined && options.steps !== undefined, "--epochs and --steps");
+    exclusive(command, options.resume === true && options.fresh === true, "--resume and --fresh");
+    const { name, epochs, steps, seeds, out, workers, figures, fresh = false, rows = false } = options;
+    const { runStudies } = await import("./run.js");
+    const code = await runStudies(
+      path,
+      {
+        overrides: { name, epochs, steps, seeds },
+        out,
+        workers,
+        fresh,
+        figures,
+        rows,
+        backend: { backend: options.backend, gemm: options.gemm },
+      },
+      await outputFor(options),
+    );
+    onExit(code);
+  });
+}
+
+function train(onExit: OnExit): Command {
+  const command = new Command("train")
+    .description("train one run of a built-in problem, without a study file")
+    .argument("<problem>", "its name; slalom problems lists them")
+    .requiredOption("-O, --optimizer <name>", "its name; slalom optimizers lists them")
+    .option(
+      "-s, --set <key=value...>",
+      "hyperparameters: lr, momentum, beta1, beta2, eps, weightDecay, rho, alpha; clipNorm, decoupledWeightDecay",
+      setting,
+    )
+    .option("--steps <n>", "updates", positiveInteger)
+    .option("--epochs <n>", "passes over the training data, in place of --steps", positiveInteger)
+    .option("--batch <n>", "examples of a batch, or full", batchSize)
+    .option("--seed <n>", "of initial values and the order of batches", integerFromZero, 0)
+    .option("--no-shuffle", "take the data in their own order at each epoch")
+    .addOption(new Option("--dtype <type>", "precision").choices(["float32", "float64"]).default("float32"))
+    .option(
+      "--evaluate-every <n>",
+      "steps between evaluations (default: an epoch, or a hundredth)",
+      positiveInteger,
+    )
+    .option(
+      "--record-every <n>",
+      "steps between recorded losses; 0 records none between evaluations",
+      integerFromZero,
+    )
+    .option(
+      "--target <metric=value...>",
+      "note when the metric gets there, such as validationAccuracy=0.9",
+      target,
+    )
+    .option("--name <name>", "keep the run, as a study of this name")
+    .option("-o, --out <dir>", "keep the run, in this run store (default with --name: runs)")
+    .option("--fresh", "delete what is stored under this name first")
+    .option("--rows", "with --json: every measured row too");
+  backend(common(command));
+  example(
+    command,
+    "slalom train linear-regression --optimizer momentum --set lr=0.01 momentum=0.6 --steps 200",
+    "slalom train mnist-softmax --optimizer adam --set lr=0.001 --epochs 2",
+  );
+  interface Parsed
+    extends Common,
+      Backend,
+      Pick<
+        TrainOptions,
+        "optimizer" | "seed" | "steps" | "epochs" | "shuffle" | "dtype" | "evaluateEvery" | "recordEvery"
+      > {
+    set?: Readonly<Record<string, number>>;
+    batch?: number | "full";
+    target?: TrainOptions["targets"];
+    name?: string;
+    out?: string;
+    fresh?: boolean;
+    rows?: boolean;
+  }
+  return command.action(async (problem: string, options: Parsed) => {
+    exclusive(command, options.epochs !== undefined && options.steps !== undefined, "--epochs and --steps");
+    const { optimizer, seed, steps, epochs, shuffle, dtype, evaluateEvery, recordEvery, name } = options;
+    const { train: trainOne } = await import("./train.js");
+    const code = await trainOne(
+      problem,
+      {
+        optimizer,
+        settings: options.set ?? {},
+        seed,
+        steps,
+        epochs,
+        batchSize: options.batch,
+        shuffle,
+        dtype,
+        evaluateEvery,
+        recordEvery,
+        targets: options.target ?? [],
+        name,
+        out: options.out ?? (name === undefined ? undefined : "runs"),
+        fresh: options.fresh ?? false,
+        rows: options.rows ?? false,
+        backend: { backend: options.backend, gemm: options.gemm },
+      },
+      await outputFor(options),
+    );
+    onExit(code);
+  });
+}
+
+function list(): Command {
+  const command = store(common(new Command("list").description("the studies in the run store")));
+  example(command, "slalom list");
+  return command.action(async (options: Common & { out: string }) => {
+    (await import("./list.js")).list(options, await outputFor(options));
+  });
+}
+
+const studyArgument = "a stored study: its name, its folder, or the file that defines it";
+
+function show(): Command {
+  const command = new Command("show")
+    .description("what a stored study found: best settings, targets, verdicts")
+    .argument("<study>", studyArgument)
+    .option("--runs", "every run as well")
+    .option("--rows", "with --json: every measured row of every run too");
+  store(common(command));
+  example(command, "slalom show ex1-linear-model --runs");
+  interface Parsed extends Common {
+    runs?: boolean;
+    rows?: boolean;
+    out: string;
+  }
+  return command.action(async (which: string, { runs = false, rows = false, ...options }: Parsed) => {
+    await (await import("./show.js")).show(which, { runs, rows, out: options.out }, await outputFor(options));
+  });
+}
+
+function compare(): Command {
+  const command = new Command("compare")
+    .description("optimizers at their best settings, paired by seed: differences and verdicts")
+    .argument("<study>", studyArgument)
+    .argument("[optimizers...]", "two optimizers of the study (default: all pairs)");
+  store(common(command));
+  example(command, "slalom compare ex2-mnist-short adam momentum");
+  return command.action(async (which: string, names: string[], options: Common & CompareOptions) => {
+    if (names.length === 1)
+      command.error(
+        `error: one optimizer (${names[0]}) has nothing to be compared with; name two, or none for all pairs`,
+      );
+    await (await import("./compare.js")).compare(which, names, options, await outputFor(options));
+  });
+}
+
+function figures(): Command {
+  const command = new Command("figures")
+    .description("draw the figures and the HTML page of a stored study again, without training")
+    .argument("<study>", studyArgument);
+  store(common(command));
+  example(command, "slalom figures ex1-linear-model");
+  return command.action(async (which: string, options: Common & { out: string }) => {
+    await (await import("./figures.js")).figures(which, options, await outputFor(options));
+  });
+}
+
+function explain(): Command {
+  const command = new Command("explain")
+    .description("what a step compiles to: kernels, shapes, bytes, FLOPs and predicted time")
+    .argument("<what>", "a study file, or the name of a problem")
+    .option(
+      "-O, --optimizer <name>",
+      "which optimizer's program (default: the study's first; sgd for a problem)",
+    )
+    .option("--graph", "the graphs that were compiled as well", false);
+  common(command);
+  example(command, "slalom explain mnist-softmax --optimizer adam");
+  return command.action(async (what: string, options: Common & ExplainOptions) => {
+    await (await import("./explain.js")).explain(what, options, await outputFor(options));
+  });
+}
+
+function doctor(): Command {
+  const command = common(
+    new Command("doctor").description("what this machine offers, measured, and what would make it faster"),
+  );
+  example(command, "slalom doctor");
+  return command.action(async (options: Common) => {
+    (await import("./doctor.js")).doctor(await outputFor(options));
+  });
+}
+
+function problems(): Command {
+  const command = common(
+    new Command("problems").description("the built-in problems").argument("[name]", "one of them, in full"),
+  );
+  example(command, "slalom problems mnist-softmax");
+  return command.action(async (name: string | undefined, options: Common) => {
+    await (await import("./problems.js")).showProblems(name, await outputFor(options));
+  });
+}
+
+function optimizers(): Command {
+  const command = common(
+    new Command("optimizers")
+      .description("the built-in optimizers")
+      .argument("[name]", "one of them, in full"),
+  );
+  example(command, "slalom optimizers adam");
+  return command.action(async (name: string | undefined, options: Common) => {
+    (await import("./optimizers.js")).showOptimizers(name, await outputFor(options));
+  });
+}
+
+function tour(onExit: OnExit): Command {
+  const command = new Command("tour")
+    .description("train exercise 1 and a short form of exercise 2, and draw what came out")
+    .option("--fresh", "train anew what is stored already");
+  store(backend(common(command)));
+  example(command, "slalom tour");
+  interface Parsed extends Common, Backend {
+    fresh?: boolean;
+    out: string;
+  }
+  return command.action(async (options: Parsed) => {
+    const { tour: goThrough } = await import("./tour.js");
+    const code = await goThrough(
+      {
+        out: options.out,
+        fresh: options.fresh ?? false,
+        backend: { backend: options.backend, gemm: options.gemm },
+      },
+      await outputFor(options),
+    );
+    onExit(code);
+  });
+}
+
+function exclusive(command: Command, both: boolean, names: string): void {
+  if (both) command.error(`error: ${names} exclude each other; give one of them`);
+}

@@ -1,0 +1,84 @@
+/** `slalom run`: trains what a study's store lacks, then summarises, draws and says where everything is. */
+import type { BackendChoice } from "../launch/backendChoice.js";
+import { loadStudies, type StudyOverrides, sourcesOf } from "../launch/studySource.js";
+import { exitCodes } from "./exit.js";
+import type { Output } from "./output.js";
+import { report } from "./reporting.js";
+import { runResult, studyResult } from "./results.js";
+import { outcomeLine, type TrainedStudy, trainStudies, withTemporaryStore } from "./training.js";
+
+export interface RunOptions {
+  readonly overrides: StudyOverrides;
+  readonly out: string;
+  readonly workers?: number;
+  readonly fresh: boolean;
+  readonly figures: boolean;
+  readonly rows: boolean;
+  readonly backend: BackendChoice;
+}
+
+export async function runStudies(path: string, options: RunOptions, output: Output): Promise<number> {
+  const { overrides, out, workers, fresh, backend, rows } = options;
+  const studies = await loadStudies(path, overrides);
+  const sources = sourcesOf(path, studies, overrides);
+  const entries = studies.map((study, i) => ({ study, source: sources[i] }));
+  const runIn = async (root: string): Promise<number> => {
+    const trained = await trainStudies(
+      entries,
+      { out: root, backend, ...(workers !== undefined && { workers }), fresh, announce: true },
+      output,
+    );
+    if (backend.backend === "null") return dryRun(trained, output);
+    const interrupted = trained.length < studies.length || trained.some(isInterrupted);
+    const told = trained.map((one) =>
+      tell(one, { figures: options.figures && !isInterrupted(one), rows }, output),
+    );
+    output.result({
+      status: interrupted ? "interrupted" : "completed",
+      studies: told.map(({ study }) => study),
+      runs: told.flatMap(({ runs }) => runs),
+    });
+    if (!interrupted) return exitCodes.success;
+    output.note(`Interrupted. What was done is kept in ${root}; the same command goes on from there.`);
+    return exitCodes.interrupted;
+  };
+  // Its zeros must never stand beside results.
+  return backend.backend === "null" ? withTemporaryStore(runIn) : runIn(out);
+}
+
+const isInterrupted = ({ outcome }: TrainedStudy): boolean => outcome.status === "interrupted";
+
+/** Prints what came out of a study and returns it for --json. */
+export function tell(
+  trained: TrainedStudy,
+  { figures, rows = false }: { readonly figures: boolean; readonly rows?: boolean },
+  output: Output,
+): { study: object; runs: object[] } {
+  const { study, stored, outcome } = trained;
+  output.note(outcomeLine(trained));
+  for (const change of outcome.versionChanges)
+    output.note(`Some runs were stored by another version: ${change}`);
+  const files = report(stored, { problem: study.problem, draw: figures }, output);
+  const { runsTotal, runsTrained, runsStoredBefore, elapsedS, status } = outcome;
+  return {
+    study: { ...studyResult(stored), status, runsTotal, runsTrained, runsStoredBefore, elapsedS, ...files },
+    runs: stored.runs.map((run) => runResult(study.name, run, { rows })),
+  };
+}
+
+function dryRun(trained: readonly TrainedStudy[], output: Output): number {
+  output.result({
+    status: "compiled",
+    studies: trained.map(({ study, outcome }) => ({
+      name: study.name,
+      runsTotal: outcome.runsTotal,
+      elapsedS: outcome.elapsedS,
+    })),
+    runs: [],
+  });
+  for (const { study, outcome } of trained)
+    output.text(
+      `${study.name}: the programs of its ${outcome.runsTotal} runs compile; nothing was trained or stored.`,
+    );
+  return trained.some(isInterrupted) ? exitCodes.interrupted : exitCodes.success;
+}

@@ -1,0 +1,65 @@
+/** `slalom show`: what a stored study found, and its runs. */
+
+import { duration, metricName } from "../report/words.js";
+import type { StoredStudy } from "../runs/index.js";
+import { columns } from "./columns.js";
+import type { Output } from "./output.js";
+import { report } from "./reporting.js";
+import { runResult, studyResult } from "./results.js";
+import { storedStudy } from "./storedStudies.js";
+import { formatMetric } from "./train.js";
+
+export interface ShowOptions {
+  readonly out: string;
+  /** Print every run as well. */
+  readonly runs: boolean;
+  readonly rows: boolean;
+}
+
+export async function show(which: string, options: ShowOptions, output: Output): Promise<void> {
+  const study = await storedStudy(which, options.out);
+  output.result({
+    studies: [studyResult(study)],
+    runs: study.runs.map((run) => runResult(study.record.name, run, { rows: options.rows })),
+  });
+  report(study, { draw: false }, output);
+  if (options.runs) output.text(`\n${runTable(study, output)}`);
+}
+
+function runTable({ runs, record }: StoredStudy, { style }: Output): string {
+  const hyperparameters = [
+    ...new Set(record.optimizers.flatMap((grid) => Object.keys(grid.hyperparameters))),
+  ].filter((name) => new Set(record.optimizers.flatMap((grid) => grid.hyperparameters[name] ?? [])).size > 1);
+  const measured = new Set(runs.flatMap((run) => Object.keys(run.summary?.final ?? {})));
+  const metrics = ["trainLoss", "validationLoss", "validationAccuracy", "testAccuracy"].filter((metric) =>
+    measured.has(metric),
+  );
+  const rows = runs.map((run) => {
+    const { configuration, summary } = run;
+    return [
+      configuration.label ?? configuration.optimizer,
+      ...hyperparameters.map((name) => String(configuration.hyperparameters[name] ?? "")),
+      String(configuration.seed),
+      run.status,
+      String(summary?.stepsDone ?? ""),
+      ...metrics.map((metric) =>
+        summary && metric in summary.final ? formatMetric(metric, summary.final[metric]) : "",
+      ),
+      summary ? duration(summary.timeS) : "",
+    ];
+  });
+  const header = [
+    "optimizer",
+    ...hyperparameters,
+    "seed",
+    "status",
+    "steps",
+    ...metrics.map(metricName),
+    "time",
+  ];
+  return columns(rows, {
+    header,
+    align: header.map((name) => (name === "optimizer" || name === "status" ? "left" : "right")),
+    style,
+  });
+}

@@ -1,0 +1,33 @@
+/** Studies that a command names: by name in the run store, by their folder, or by the file that defines them. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { SlalomError } from "../base/errors.js";
+import type { Problem } from "../learn/problems/index.js";
+import { problems } from "../learn/problems/index.js";
+import { loadStudy, openStore, type StoredStudy, type StudyRecord } from "../runs/index.js";
+import { canonical } from "../runs/json.js";
+
+/** The stored study of that name, folder or file. Errors list what is stored. */
+export async function storedStudy(which: string, root: string): Promise<StoredStudy> {
+  if (existsSync(join(which, "study.json"))) return loadStudy(which);
+  if (!isFile(which)) return loadStudy(openStore(root).openStudy(which).folder);
+  const { loadStudies } = await import("../launch/studySource.js");
+  const studies = await loadStudies(which);
+  const stored = studies.filter(({ name }) => openStore(root).has(name));
+  if (stored.length === 1) return loadStudy(openStore(root).openStudy(stored[0].name).folder);
+  const names = studies.map(({ name }) => name).join(", ");
+  throw new SlalomError(
+    "name",
+    stored.length === 0
+      ? `${which}: none of its studies (${names}) is stored in ${root}. Run it first: slalom run ${which}`
+      : `${which} holds several studies (${names}); name one of them.`,
+  );
+}
+
+const isFile = (which: string): boolean => /\.[cm]?[jt]s$/.test(which) && existsSync(which);
+
+/** The problem of a stored study, where it is a built-in one with its default options. */
+export function builtInProblem({ problem, problemOptions }: StudyRecord): Problem | undefined {
+  const found = problems.find(({ name }) => name === problem)?.create();
+  return found && canonical(found.options) === canonical(problemOptions) ? found : undefined;
+}

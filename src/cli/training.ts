@@ -1,0 +1,130 @@
+/** What `run`, `train` and `tour` share: studies trained by worker threads into a store, under the user's eyes. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runStudy, type Study, type StudyOutcome } from "../lab/index.js";
+import type { BackendChoice } from "../launch/backendChoice.js";
+import type { StudySource } from "../launch/studySource.js";
+import { coreCount, startWorkers } from "../launch/threads.js";
+import { counted, duration } from "../report/words.js";
+import { loadStudy, openStore, type StoredStudy } from "../runs/index.js";
+import { listenForInterrupt } from "./interrupt.js";
+import type { Output } from "./output.js";
+import { type ProgressView, progressView } from "./progress.js";
+import { statusCounts } from "./results.js";
+
+export interface TrainingOptions {
+  /** Folder of the run store. */
+  readonly out: string;
+  readonly backend: BackendChoice;
+  /** By default one a core, as far as there are runs for them. */
+  readonly workers?: number;
+  /** Deletes what is stored of the studies first. */
+  readonly fresh?: boolean;
+  /** Says what is trained, on standard error; progress is shown in any case. */
+  readonly announce: boolean;
+}
+
+export interface StudyToTrain {
+  readonly study: Study;
+  readonly source: StudySource;
+}
+
+export interface TrainedStudy {
+  readonly study: Study;
+  readonly outcome: StudyOutcome;
+  readonly stored: StoredStudy;
+}
+
+/** Trains the studies one after another; after Ctrl-C the rest are left out. */
+export async function trainStudies(
+  studies: readonly StudyToTrain[],
+  options: TrainingOptions,
+  output: Output,
+): Promise<TrainedStudy[]> {
+  const store = openStore(options.out);
+  if (options.fresh) {
+    for (const { study } of studies) if (store.has(study.name)) store.removeStudy(study.name);
+  }
+  let view: ProgressView | undefined;
+  const interrupt = listenForInterrupt(() => view?.stopping());
+  const trained: TrainedStudy[] = [];
+  const workers = await startWorkers({
+    backend: options.backend,
+    count: options.workers ?? usefulWorkers(studies.map(({ study }) => study)),
+  });
+  try {
+    for (const { study, source } of studies) {
+      if (interrupt.signal.aborted) break;
+      if (options.announce)
+        output.note(announcement(study, workers.backendDescription, workers.count, output));
+      view = progressView(study.name, output);
+      const { show, end } = view;
+      try {
+        const outcome = await runStudy(study, {
+          store,
+          executor: workers.executorFor(source),
+          signal: interrupt.signal,
+          onProgress: show,
+        });
+        end();
+        trained.push({ study, outcome, stored: loadStudy(outcome.folder) });
+      } finally {
+        end();
+      }
+    }
+  } finally {
+    interrupt.release();
+    await workers.close();
+  }
+  return trained;
+}
+
+/** A folder for a store that nobody asked to keep, removed when `use` is done. */
+export async function withTemporaryStore<T>(use: (root: string) => Promise<T>): Promise<T> {
+  const root = mkdtempSync(join(tmpdir(), "slalom-"));
+  try {
+    return await use(root);
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** "71 of 71 runs trained in 1.2 s", with what was stored before and what is left. */
+export function outcomeLine({ outcome, stored }: TrainedStudy): string {
+  const { runsTotal, runsStoredBefore, elapsedS, status } = outcome;
+  const { completed = 0, diverged = 0 } = statusCounts(stored.runs);
+  const divergedText = diverged > 0 ? `; ${diverged} of ${runsTotal} diverged` : "";
+  if (runsStoredBefore === runsTotal)
+    return `All ${counted(runsTotal, "run")} are stored already: nothing to train${divergedText}.`;
+  const trained = completed + diverged - runsStoredBefore;
+  const before = runsStoredBefore > 0 ? `, ${runsStoredBefore} were stored before` : "";
+  const verb = status === "interrupted" ? "Interrupted: trained" : "Trained";
+  return `${verb} ${trained} of ${counted(runsTotal, "run")} in ${duration(elapsedS)}${before}${divergedText}.`;
+}
+
+/** A worker for each core, but no more than the largest study has runs. */
+function usefulWorkers(studies: readonly Study[]): number {
+  return Math.max(1, Math.min(coreCount(), ...[Math.max(...studies.map(runCount))]));
+}
+
+const runCount = ({ optimizers, seeds }: Study): number =>
+  seeds.length *
+  optimizers.reduce(
+    (sum, { settings }) =>
+      sum + Object.values(settings).reduce((product, values) => product * values.length, 1),
+    0,
+  );
+
+function announcement(study: Study, backend: string, workers: number, { noteStyle }: Output): string {
+  const { title, optimizers, seeds, epochs, steps } = study;
+  const parts = [
+    counted(runCount(study), "run"),
+    counted(optimizers.length, "optimizer"),
+    counted(seeds.length, "seed"),
+    epochs === undefined ? counted(steps!, "step") : counted(epochs, "epoch"),
+    backend,
+    counted(workers, "worker"),
+  ];
+  return `${noteStyle.bold(title)}\n${noteStyle.dim(parts.join(" · "))}`;
+}
