@@ -46,6 +46,8 @@ export interface SettingResult {
   readonly hyperparameters: Readonly<Record<string, number>>;
   /** The hyperparameters that the study varies, in words: "learning rate 0.1, momentum 0.9". */
   readonly words: string;
+  /** The same as code names them: "lr 0.1, momentum 0.9". */
+  readonly shortWords: string;
   /** Those that have a result: completed or diverged. */
   readonly runs: readonly StoredRun[];
   readonly diverged: readonly StoredRun[];
@@ -187,6 +189,7 @@ function optimizerResult(
       optimizer: name,
       hyperparameters,
       words: settingInWords(hyperparameters, { names: varied }),
+      shortWords: settingInWords(hyperparameters, { names: varied, style: "short" }),
       runs: own,
       diverged: own.filter((run) => run.status === "diverged"),
     };

@@ -72,7 +72,9 @@ const narrow = 360;
 
 function findingItem({ kind, text, figures: ids }: Finding, figures: readonly StudyFigure[]): Html {
   const shown = figures.filter(({ id }) => ids.includes(id));
-  const links = shown.map(({ id, title }, i) => html`${i === 0 ? "" : "; "}<a href="#${id}">${title}</a>`);
+  const links = shown.map(
+    ({ id, title }, i) => html`${i === 0 ? "" : "; "}<a href="#figure-${id}">${title}</a>`,
+  );
   const rests = shown.length === 0 ? undefined : html`<p class="rests">Shown in: ${links}</p>`;
   return html`<li class="${kind}"><p>${text}</p>${rests}</li>\n`;
 }
@@ -85,7 +87,7 @@ const figureSection = (
 ${figures.filter((figure) => figure.section === section).map(figureBlock)}</section>
 `;
 
-const figureBlock = ({ id, title, caption, inline }: StudyFigure): Html => html`<figure id="${id}">
+const figureBlock = ({ id, title, caption, inline }: StudyFigure): Html => html`<figure id="figure-${id}">
 <h3>${title}</h3>
 <figcaption>${caption}</figcaption>
 <div class="drawing"><div class="wide">${inlineSvg(inline(wide))}</div><div class="narrow">${inlineSvg(inline(narrow))}</div></div>

@@ -31,7 +31,7 @@ body {
 }
 main, header, footer { max-width: 41.5rem; margin: 0 auto; padding: 0 1rem; }
 header { padding-top: 3rem; }
-footer { padding-bottom: 4rem; color: var(--muted); font-size: 0.875rem; }
+footer { padding-top: 2.5rem; padding-bottom: 4rem; color: var(--muted); font-size: 0.875rem; }
 h1, h2, h3 { line-height: 1.22; text-wrap: balance; letter-spacing: -0.011em; }
 h1 { font-size: 2rem; margin: 0 0 0.5rem; }
 h2 { font-size: 1.375rem; margin: 3.25rem 0 0.75rem; padding-top: 1.5rem; border-top: 1px solid var(--rule); }
@@ -59,6 +59,7 @@ figcaption { font-size: 0.9375rem; line-height: 1.5; margin-bottom: 0.65rem; col
 @media (max-width: 34rem) {
   .drawing .wide { display: none; }
   .drawing .narrow { display: block; }
+  .number { white-space: normal; }
   h1 { font-size: 1.625rem; }
   header { padding-top: 1.75rem; }
 }
@@ -69,6 +70,7 @@ th:first-child, td:first-child { padding-left: 0; }
 th:last-child, td:last-child { padding-right: 0; }
 thead th { vertical-align: bottom; font-weight: 600; border-bottom: 1.5px solid var(--muted); }
 tbody th { font-weight: 600; }
+td:not(.number) { min-width: 8.5rem; }
 .number { text-align: right; white-space: nowrap; }
 thead th.number { white-space: normal; }
 thead button { font: inherit; color: inherit; background: none; border: 0; padding: 0; margin: 0; cursor: pointer; text-align: inherit; }

@@ -22,54 +22,67 @@ import {
   targetInWords,
 } from "./words.js";
 
-/** "best": one row for each optimizer; "settings": one for each setting. Errors: as `analyse`. */
+/** "best", "targets" and "tuning": one row for each optimizer; "settings": one for each setting. Errors: as `analyse`. */
 export const tablesOf = (study: StoredStudy, options: ReportOptions = {}): ReportTable[] =>
   tablesFrom(analyse(study, options));
 
 export const tablesFrom = (analysis: StudyAnalysis): ReportTable[] => [
   bestTable(analysis),
   ...(analysis.study.record.targets.length > 0 ? [targetTable(analysis)] : []),
+  tuningTable(analysis),
   settingsTable(analysis),
 ];
 
 function bestTable(analysis: StudyAnalysis): ReportTable {
   const { select, report, fallback } = analysis;
   const criteria = distinct([report, select, fallback]);
-  const columns: ReportColumn[] = [
-    { label: "Optimizer" },
-    { label: "Best setting" },
-    ...criteria.map(
-      ({ words }, i): ReportColumn => ({
-        label: capitalised(words),
-        align: "right",
-        weight: i === 0 ? undefined : "detail",
-      }),
-    ),
-    { label: "Good range", align: "right", weight: "detail" },
-    { label: "Diverged runs", align: "right", weight: "detail" },
-    { label: "Settings tried", align: "right", weight: "detail" },
-    { label: "Training time of a run", align: "right", weight: "detail" },
-  ];
-  const rows = inOrder(analysis).map((optimizer): ReportCell[] => {
-    const { name, best, settings } = optimizer;
-    const range = best?.criterion === select ? best.sensitivity?.range : undefined;
-    const diverged = settings.reduce((sum, setting) => sum + setting.diverged.length, 0);
-    return [
-      textCell(name),
-      textCell(best === undefined ? "none came to an end" : best.words || "the only one"),
-      ...criteria.map((criterion) => valueCell(best, criterion)),
-      numberCell(range?.decades, () => (range ? decadesInWords(range) : "")),
-      numberCell(diverged, integer),
-      numberCell(settings.length, integer),
-      numberCell(best && timeOf(best), duration),
-    ];
-  });
   return {
     id: "best",
     title: "Best settings",
-    note: `Chosen by ${select.words}. ${spreadNote(analysis)} The good range is of the learning rate: ${select.toleranceWords}.`,
-    columns,
-    rows,
+    note: `Chosen by ${select.words}. ${spreadNote(analysis)}`,
+    columns: [
+      { label: "Optimizer" },
+      { label: "Best setting" },
+      ...criteria.map(
+        ({ words }, i): ReportColumn => ({
+          label: capitalised(words),
+          align: "right",
+          weight: i === 0 ? undefined : "detail",
+        }),
+      ),
+    ],
+    rows: inOrder(analysis).map(({ name, best }) => [
+      textCell(name),
+      textCell(best === undefined ? "none came to an end" : best.words || "the only one"),
+      ...criteria.map((criterion) => valueCell(best, criterion)),
+    ]),
+  };
+}
+
+function tuningTable(analysis: StudyAnalysis): ReportTable {
+  const { select } = analysis;
+  return {
+    id: "tuning",
+    title: "Tuning",
+    note: `The good range is of the learning rate: ${select.words} ${select.toleranceWords}, the other hyperparameters at their best. Time is that of training alone; runs that train side by side share the machine.`,
+    columns: [
+      { label: "Optimizer" },
+      { label: "Good range", align: "right" },
+      { label: "Settings tried", align: "right" },
+      { label: "Diverged runs", align: "right" },
+      { label: "Time of a run at its best setting", align: "right" },
+    ],
+    rows: inOrder(analysis).map(({ name, best, settings }) => {
+      const range = best?.criterion === select ? best.sensitivity?.range : undefined;
+      const diverged = settings.reduce((sum, setting) => sum + setting.diverged.length, 0);
+      return [
+        textCell(name),
+        numberCell(range?.decades, () => (range ? decadesInWords(range) : "")),
+        numberCell(settings.length, integer),
+        numberCell(diverged, integer),
+        numberCell(best && timeOf(best), duration),
+      ];
+    }),
   };
 }
 
@@ -103,7 +116,7 @@ function targetTable(analysis: StudyAnalysis): ReportTable {
   return {
     id: "targets",
     title: "Targets",
-    note: `When each target was first met, at the best settings.${median} Seconds are those of training alone; runs that train side by side share the machine.`,
+    note: `When each target was first met, at the best settings.${median}`,
     columns,
     rows,
   };

@@ -20,17 +20,13 @@ export const terminalSummary = (study: StoredStudy, options: TerminalOptions = {
 export function summaryFrom(analysis: StudyAnalysis, options: TerminalOptions = {}): string {
   const width = Math.max(60, options.width ?? 96);
   const heading = (text: string): string => (options.style === "colour" ? `\u001b[1m${text}\u001b[0m` : text);
-  const [best, ...others] = tablesFrom(analysis);
-  const targets = others.filter(({ id }) => id === "targets");
+  const tables = tablesFrom(analysis).filter(({ id }) => id !== "settings");
   const lines = [
     heading(analysis.title),
     ...wrapped(overviewOf(analysis), width, "", ""),
     "",
     ...findingsFrom(analysis).flatMap((finding) => wrapped(finding.text, width, bulletOf(finding), "  ")),
-    "",
-    heading(best.title),
-    ...tableLines(best, width),
-    ...targets.flatMap((table) => ["", heading(table.title), ...tableLines(table, width)]),
+    ...tables.flatMap((table) => ["", heading(table.title), ...tableLines(table, width)]),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -21,7 +21,7 @@ export function comparisonChart(
   const columns = columnsOf(analysis, settings);
   const rows = settings.map((setting) => ({
     label: setting.optimizer,
-    setting: setting.words === "" ? undefined : setting.words,
+    setting: setting.shortWords === "" ? undefined : setting.shortWords,
     category: setting.optimizer,
     values: columns.map((column) => column.value(setting)),
   }));
