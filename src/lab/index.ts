@@ -1,15 +1,7 @@
 /** Studies: grids of runs over seeds, trained as lanes, stored, compared. */
-export {
-  type ExecutionHooks,
-  type Executor,
-  executeTask,
-  inThread,
-  type RunStudyOptions,
-  runStudy,
-  type StudyOutcome,
-  type StudyProgress,
-  type TaskProgress,
-} from "./runStudy.js";
+export { type ExecutionHooks, type Executor, executeTask, inThread } from "./executor.js";
+export type { StudyProgress, TaskProgress } from "./progress.js";
+export { type RunStudyOptions, runStudy, type StudyOutcome } from "./runStudy.js";
 export { type Comparison, type Study, type StudyOptions, study, type TargetOption } from "./study.js";
 export { configurationsOf, recordOf, type Task, tasksFor } from "./tasks.js";
 export { slalomVersion } from "./version.js";

@@ -87,25 +87,10 @@ export function study(options: StudyOptions): Study {
   const { problem, optimizers } = options;
   if (typeof problem?.build !== "function")
     fail(`problem is ${describe(problem)}; expected a problem such as mnist({ model: softmaxRegression() })`);
-  if (
-    !Array.isArray(optimizers) ||
-    optimizers.length === 0 ||
-    optimizers.some((choice) => typeof choice?.optimizer?.update !== "function")
-  ) {
-    fail(`optimizers is ${describe(optimizers)}; expected a list such as [sgd({ lr: [0.1, 1] }), adam()]`);
-  }
+  checkOptimizers(optimizers);
   const { defaults } = problem;
-  if (options.epochs !== undefined && options.steps !== undefined)
-    fail("both epochs and steps are given; expected one of them");
-  if (options.epochs !== undefined && !problem.dataset)
-    fail(`epochs is ${options.epochs}, but the problem "${problem.name}" has no data; give steps`);
-  const epochs = options.steps === undefined ? (options.epochs ?? defaults.epochs) : undefined;
-  const steps = epochs === undefined ? (options.steps ?? defaults.steps) : undefined;
-  if (epochs === undefined && steps === undefined)
-    fail(`neither epochs nor steps are given, and the problem "${problem.name}" has no default`);
-  for (const [name, value] of Object.entries({ epochs, steps, evaluateEvery: options.evaluateEvery })) {
-    if (value !== undefined) positiveInteger(name, value);
-  }
+  const { epochs, steps } = budgetOf(options);
+  if (options.evaluateEvery !== undefined) positiveInteger("evaluateEvery", options.evaluateEvery);
   const recordEvery = options.recordEvery;
   if (recordEvery !== undefined && recordEvery !== 0) positiveInteger("recordEvery", recordEvery);
   const batchSize = options.batchSize ?? defaults.batchSize ?? "full";
@@ -113,6 +98,10 @@ export function study(options: StudyOptions): Study {
   const dtype = options.dtype ?? (defaults.dtype === "float64" ? "float64" : "float32");
   if (dtype !== "float32" && dtype !== "float64")
     fail(`dtype is ${describe(dtype)}; expected "float32" or "float64"`);
+  const { shuffle = true, targets = [], comparisons = [] } = options;
+  if (typeof shuffle !== "boolean") fail(`shuffle is ${describe(shuffle)}; expected true or false`);
+  if (!Array.isArray(targets)) fail(`targets is ${describe(targets)}; expected a list`);
+  if (!Array.isArray(comparisons)) fail(`comparisons is ${describe(comparisons)}; expected a list`);
   return {
     name: options.name ?? problem.name,
     title: options.title ?? problem.title,
@@ -122,13 +111,47 @@ export function study(options: StudyOptions): Study {
     ...(epochs !== undefined && { epochs }),
     ...(steps !== undefined && { steps }),
     batchSize,
-    shuffle: options.shuffle ?? true,
+    shuffle,
     dtype,
     ...(options.evaluateEvery !== undefined && { evaluateEvery: options.evaluateEvery }),
     ...(recordEvery !== undefined && { recordEvery }),
-    targets: (options.targets ?? []).map(targetOf),
-    comparisons: (options.comparisons ?? []).map((comparison) => checkComparison(comparison, optimizers)),
+    targets: targets.map(targetOf),
+    comparisons: comparisons.map((comparison) => checkComparison(comparison, optimizers)),
   };
+}
+
+function checkOptimizers(optimizers: unknown): void {
+  const example = "expected a list such as [sgd({ lr: [0.1, 1] }), adam()]";
+  if (!Array.isArray(optimizers) || optimizers.length === 0)
+    fail(`optimizers is ${describe(optimizers)}; ${example}`);
+  optimizers.forEach((choice, i) => {
+    if (typeof choice?.optimizer?.update !== "function") {
+      const hint = typeof choice === "function" ? ". Call it, as in sgd()?" : "";
+      fail(`optimizers[${i}] is ${describe(choice)}; ${example}${hint}`);
+    }
+    checkDifferent(choice);
+  });
+}
+
+/** Epochs or steps, as the user says or else the problem. */
+function budgetOf({ problem, epochs, steps }: StudyOptions): { epochs?: number; steps?: number } {
+  if (epochs !== undefined && steps !== undefined)
+    fail("both epochs and steps are given; expected one of them");
+  if (epochs !== undefined && !problem.dataset)
+    fail(`epochs is ${epochs}, but the problem "${problem.name}" has no data; give steps`);
+  const given = epochs === undefined && steps === undefined ? problem.defaults : { epochs, steps };
+  if (given.epochs !== undefined) return { epochs: positiveInteger("epochs", given.epochs) };
+  if (given.steps !== undefined) return { steps: positiveInteger("steps", given.steps) };
+  return fail(`neither epochs nor steps are given, and the problem "${problem.name}" has no default`);
+}
+
+/** A value listed twice would be the same run twice. */
+function checkDifferent({ optimizer, settings }: OptimizerChoice): void {
+  for (const [name, values] of Object.entries(settings)) {
+    const repeated = values.find((value, i) => values.indexOf(value) < i);
+    if (repeated !== undefined)
+      fail(`${optimizer.id}'s ${name} lists ${repeated} twice; expected different values`);
+  }
 }
 
 function seedsOf(seeds: number | readonly number[]): readonly number[] {
@@ -158,6 +181,12 @@ function targetOf(target: TargetOption): Target {
 
 function checkComparison(comparison: Comparison, optimizers: readonly OptimizerChoice[]): Comparison {
   checkKeys("a comparison", comparison, ["id", "title", "settings"]);
+  const settings: unknown = comparison.settings;
+  if (!Array.isArray(settings)) {
+    fail(
+      `comparison "${comparison.id}" has settings ${describe(settings)}; expected a list such as [{ optimizer: "sgd", hyperparameters: { lr: 0.1 } }]`,
+    );
+  }
   for (const { optimizer, hyperparameters } of comparison.settings) {
     const tried = optimizers.some(
       (choice) =>
@@ -173,14 +202,15 @@ function checkComparison(comparison: Comparison, optimizers: readonly OptimizerC
   return comparison;
 }
 
-function positiveInteger(name: string, value: number): void {
+function positiveInteger(name: string, value: number): number {
   if (!Number.isInteger(value) || value < 1)
     fail(`${name} is ${describe(value)}; expected a positive integer`);
+  return value;
 }
 
 const describe = (value: unknown): string =>
   value === undefined ? "absent" : typeof value === "function" ? "a function" : JSON.stringify(value);
 
 function fail(problem: string): never {
-  throw new SlalomError("option", `study: ${problem}.`);
+  throw new SlalomError("option", `study: ${problem}${problem.endsWith("?") ? "" : "."}`);
 }

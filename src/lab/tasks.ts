@@ -1,11 +1,19 @@
 /** A study as work: the configurations of its grid, and tasks of lanes that train side by side. */
-import { sameShape } from "../base/shape.js";
+import { unknownName } from "../base/errors.js";
+import { sizeOf } from "../base/shape.js";
+import { topologicalOrder } from "../graph/traverse.js";
 import type { Dataset, SplitName } from "../learn/datasets/dataset.js";
 import type { OptimizerChoice } from "../learn/optimizers/optimizer.js";
 import { describeSchedule } from "../learn/schedules/index.js";
 import type { OptimizerGrid, RunConfiguration, StudyRecord, Versions } from "../runs/records.js";
-import { type LaneTraining, stepsPerEpoch } from "../train/index.js";
-import { initialParameters } from "../train/initialValues.js";
+import {
+  initialParameters,
+  type LaneTraining,
+  laneProgram,
+  metricsOf,
+  stepsPerEpoch,
+  variableNames,
+} from "../train/index.js";
 import type { Study } from "./study.js";
 
 /** Runs of one optimizer and one seed, trained as lanes of one program. */
@@ -110,34 +118,54 @@ export function tasksFor(
 
 /** What the training loop is told of a task. */
 export function laneTraining(study: Study, dataset: Dataset | undefined, task: Task): LaneTraining {
+  const { batchSize, shuffle, dtype } = study;
   const steps = totalSteps(study, dataset);
-  const perEpoch = dataset && stepsPerEpoch(dataset.train.count, study.batchSize);
-  const batched = dataset !== undefined && study.batchSize !== "full";
-  const small = parameterCount(study, dataset) <= 4;
+  const isBatched = dataset !== undefined && batchSize !== "full";
+  const wholeEpoch = isBatched ? stepsPerEpoch(dataset.train.count, batchSize) : undefined;
   return {
     problem: study.problem,
     ...(dataset && { dataset }),
     choice: study.optimizers[task.choice],
     lanes: task.configurations.map(({ hyperparameters }) => hyperparameters),
     seed: task.seed,
-    batchSize: study.batchSize,
+    batchSize,
     steps,
-    shuffle: study.shuffle,
-    dtype: study.dtype,
+    shuffle,
+    dtype,
     evaluate: evaluatedSplits(dataset),
-    evaluateEvery: study.evaluateEvery ?? (batched ? perEpoch! : Math.max(1, Math.floor(steps / 100))),
-    recordEvery: study.recordEvery ?? (batched ? 0 : 1),
-    recordParameters: !batched && small,
-    targets: study.targets,
+    evaluateEvery: study.evaluateEvery ?? wholeEpoch ?? Math.max(1, Math.floor(steps / 100)),
+    recordEvery: study.recordEvery ?? (isBatched ? 0 : 1),
+    recordParameters: !isBatched && parameterCount(study, dataset) <= mostRecordedParameters,
   };
 }
 
-/** Whether a seed changes nothing: no order of batches, and the same start for every seed. */
+/** Rows hold the parameters of problems that one can draw. */
+const mostRecordedParameters = 4;
+
+/** The training of the study's first optimizer, with no settings yet: for questions about its program. */
+const withoutLanes = (study: Study, dataset: Dataset | undefined): LaneTraining =>
+  laneTraining(study, dataset, { choice: 0, seed: 0, configurations: [] });
+
+/** Whether a seed changes nothing: training draws no random number, and every seed starts alike. */
 export function isDeterministic(study: Study, dataset: Dataset | undefined): boolean {
-  if (dataset !== undefined && study.batchSize !== "full" && study.shuffle) return false;
-  const built = study.problem.build(dataset);
-  const [a, b] = [0, 1].map((seed) => [...initialParameters({ seed, dtype: study.dtype }, built).values()]);
-  return a.every((values, i) => sameShape([...values], [...b[i]]));
+  const { program, built } = laneProgram(withoutLanes(study, dataset), 1);
+  const computed = Object.values(program.entries).flatMap(({ updates, traces }) => [
+    ...Object.values(updates),
+    ...Object.values(traces),
+  ]);
+  const read = new Set(topologicalOrder(computed));
+  const keys = [variableNames.orderKey, variableNames.modelKey].map((name) => program.variables[name]);
+  if (keys.some((key) => key && read.has(key))) return false;
+  const [first, other] = [0, 1].map((seed) => initialParameters({ seed, dtype: study.dtype }, built));
+  return [...first].every(([name, values]) => values.every((value, i) => value === other.get(name)![i]));
+}
+
+/** @throws SlalomError "option" for a target on a metric that no row of the study holds */
+export function checkTargets(study: Study, dataset: Dataset | undefined): void {
+  const metrics = metricsOf(withoutLanes(study, dataset));
+  for (const { metric } of study.targets) {
+    if (!metrics.includes(metric)) throw unknownName("metric of a target", metric, metrics, "option");
+  }
 }
 
 /** Updates of one run. */
@@ -149,31 +177,36 @@ const evaluatedSplits = (dataset: Dataset | undefined): SplitName[] =>
   (["validation", "test"] as const).filter((split) => dataset?.[split] !== undefined);
 
 const parameterCount = (study: Study, dataset: Dataset | undefined): number =>
-  Object.values(study.problem.build(dataset).parameters).reduce(
-    (sum, { shape }) => sum + shape.reduce((size, extent) => size * extent, 1),
-    0,
-  );
+  Object.values(study.problem.build(dataset).parameters).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
 function gridOf(study: Study, choice: OptimizerChoice): OptimizerGrid {
   const { optimizer, settings, schedule, clipNorm, decoupledWeightDecay } = choice;
-  // Two choices of one optimizer need names that tell them apart.
-  const same = study.optimizers.filter((other) => other.optimizer.id === optimizer.id);
-  const parts = [
-    schedule?.id,
-    clipNorm !== undefined && `clip ${clipNorm}`,
-    decoupledWeightDecay !== undefined && `decay ${decoupledWeightDecay}`,
-  ].filter(Boolean);
-  const ordinal = same.indexOf(choice) + 1;
-  const suffix =
-    parts.length > 0 ? parts.join(", ") : same.length > 1 && ordinal > 1 ? `${ordinal}` : undefined;
   return {
     optimizer: optimizer.id,
-    label: suffix === undefined ? optimizer.title : `${optimizer.title} (${suffix})`,
+    label: labelOf(study, choice),
     hyperparameters: settings,
     ...(schedule && { schedule: describeSchedule(schedule) }),
     ...(clipNorm !== undefined && { clipNorm }),
     ...(decoupledWeightDecay !== undefined && { decoupledWeightDecay }),
   };
+}
+
+/** The optimizer's title with what goes around it; choices that would be called the same are numbered from 2. */
+function labelOf({ optimizers }: Study, choice: OptimizerChoice): string {
+  const own = titleOf(choice);
+  const alike = optimizers.filter((other) => titleOf(other).text === own.text);
+  const number = alike.indexOf(choice) + 1;
+  const parts = [...own.around, ...(number > 1 ? [`${number}`] : [])];
+  return parts.length > 0 ? `${choice.optimizer.title} (${parts.join(", ")})` : choice.optimizer.title;
+}
+
+function titleOf({ optimizer, schedule, clipNorm, decoupledWeightDecay }: OptimizerChoice) {
+  const around = [
+    ...(schedule ? [schedule.id] : []),
+    ...(clipNorm !== undefined ? [`clip ${clipNorm}`] : []),
+    ...(decoupledWeightDecay !== undefined ? [`decay ${decoupledWeightDecay}`] : []),
+  ];
+  return { around, text: [optimizer.id, ...around].join() };
 }
 
 /** Every combination of the listed values, the last name changing fastest. */

@@ -1,8 +1,8 @@
 /** What a training of lanes is told: one problem, one optimizer, one seed, many settings of hyperparameters. */
+import { type Shape, sizeOf } from "../base/shape.js";
 import type { Dataset, SplitName } from "../learn/datasets/dataset.js";
 import type { OptimizerChoice } from "../learn/optimizers/optimizer.js";
 import type { Problem } from "../learn/problems/problem.js";
-import type { Target } from "../runs/records.js";
 
 export interface LaneTraining {
   readonly problem: Problem;
@@ -27,10 +27,39 @@ export interface LaneTraining {
   readonly recordEvery: number;
   /** Whether rows hold the parameters, as "parameter.<name>": for problems of a few numbers. */
   readonly recordParameters: boolean;
-  readonly targets: readonly Target[];
 }
 
 /** Steps of one epoch: the last batch may be shorter. */
 export function stepsPerEpoch(trainCount: number, batchSize: number | "full"): number {
   return batchSize === "full" ? 1 : Math.ceil(trainCount / batchSize);
+}
+
+/** Whether a step's loss is the training loss itself, not that of a batch. */
+export const hasExactLoss = ({ dataset, batchSize }: LaneTraining): boolean =>
+  dataset === undefined || batchSize === "full";
+
+/** As rows name a metric of a split: "validationAccuracy". */
+export const metricName = (split: SplitName, metric: string): string =>
+  split + metric[0].toUpperCase() + metric.slice(1);
+
+/** As rows name the numbers of a parameter: "parameter.b" for a scalar, "parameter.w.0", "parameter.w.1", ... */
+export const parameterMetrics = (name: string, shape: Shape): string[] =>
+  shape.length === 0
+    ? [`parameter.${name}`]
+    : Array.from({ length: sizeOf(shape) }, (_, i) => `parameter.${name}.${i}`);
+
+/** Every metric that the rows of a training hold. */
+export function metricsOf(training: LaneTraining): string[] {
+  const built = training.problem.build(training.dataset);
+  const parameters = Object.entries(built.parameters);
+  return [
+    "trainLoss",
+    ...training.evaluate.flatMap((split) =>
+      ["loss", ...built.metrics].map((metric) => metricName(split, metric)),
+    ),
+    ...(training.recordEvery > 0 && !hasExactLoss(training) ? ["batchLoss"] : []),
+    ...(training.recordParameters
+      ? parameters.flatMap(([name, { shape }]) => parameterMetrics(name, shape))
+      : []),
+  ];
 }

@@ -1,5 +1,5 @@
 /** Training: lanes of one program, the loop around it, evaluation, divergence. */
-export { type LaneTraining, stepsPerEpoch } from "./configuration.js";
+export { type LaneTraining, metricsOf, stepsPerEpoch } from "./configuration.js";
 export { initialParameters, seedKeys } from "./initialValues.js";
 export { divergenceFactor } from "./lane.js";
 export {
@@ -10,4 +10,5 @@ export {
   names as variableNames,
   stepEntry,
 } from "./laneProgram.js";
-export { type LaneProgress, type LaneSink, type TrainLanesOptions, trainLanes } from "./trainLanes.js";
+export type { LaneProgress, LaneSink } from "./results.js";
+export { type TrainLanesOptions, trainLanes } from "./trainLanes.js";

@@ -5,7 +5,7 @@ import type { Divergence, MetricRow } from "../runs/records.js";
 export const divergenceFactor = 1000;
 
 export class Lane {
-  /** Training seconds so far: the lane's share of the program's time. */
+  /** Training seconds so far: its share, among the lanes that trained beside it, of the time of training steps. */
   timeS = 0;
   lastLoss = Number.NaN;
   /** Set once the loss is no number. */
@@ -13,7 +13,8 @@ export class Lane {
   private readonly rows: MetricRow[] = [];
   private lastRowStep = -1;
   private firstLoss = Number.NaN;
-  private beyondBound: Divergence | undefined;
+  /** The first loss past the bound; the lane may come back from there. */
+  private beyondBound: Omit<Divergence, "lastFiniteLoss"> | undefined;
   private sum = 0;
   private count = 0;
 
@@ -31,7 +32,7 @@ export class Lane {
     this.sum += loss;
     this.count++;
     if (!this.beyondBound && loss > divergenceFactor * this.firstLoss && this.firstLoss > 0) {
-      this.beyondBound = { step, quantity: "loss", value: loss, lastFiniteLoss: loss };
+      this.beyondBound = { step, quantity: "loss", value: loss };
     }
     return true;
   }
@@ -56,8 +57,11 @@ export class Lane {
     return mean;
   }
 
-  /** What diverged in a run that ends with this loss: it grew past all bounds though it is a number yet. */
-  divergenceAt(finalLoss: number): Divergence | undefined {
-    return finalLoss > divergenceFactor * this.firstLoss ? this.beyondBound : undefined;
+  /** What diverged in a run that ends now: its loss grew past all bounds though it is a number yet. */
+  divergenceAtEnd(): Divergence | undefined {
+    const { lastLoss, beyondBound } = this;
+    return beyondBound && lastLoss > divergenceFactor * this.firstLoss
+      ? { ...beyondBound, lastFiniteLoss: lastLoss }
+      : undefined;
   }
 }

@@ -40,6 +40,12 @@ export const names = {
   position: "evaluation/position",
 } as const;
 
+/** Whose history a variable holds: its lane's, that of all lanes, or none: written before it is read. */
+export function lifeOf(name: string): "lane" | "shared" | "written" {
+  if (name.startsWith("parameter/") || name.startsWith("slot/")) return "lane";
+  return name === names.step || name.startsWith("key/") ? "shared" : "written";
+}
+
 /** Entry of the training step; its trace "loss" is the batch's loss before the update. */
 export const stepEntry = "step";
 /** Entry whose trace "loss" is the training loss as it stands: problems without batches end with it. */

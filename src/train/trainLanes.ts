@@ -1,46 +1,16 @@
-/**
- * The training loop: runs a program of lanes in calls of many steps, turns its traces into rows, evaluates,
- * notices divergence, and compiles the program anew when many of its lanes have ended.
- */
+/** Training many settings of one optimizer side by side, as the lanes of one program. */
 import { setImmediate } from "node:timers/promises";
-import type { TypedArray } from "../base/dtype.js";
-import { allocate } from "../base/dtype.js";
 import { SlalomError } from "../base/errors.js";
-import { sizeOf } from "../base/shape.js";
-import type { Backend, Executable } from "../compile/backend.js";
-import type { SplitName } from "../learn/datasets/dataset.js";
-import type { MetricRow } from "../runs/records.js";
-import type { RunOutcome } from "../runs/summary.js";
-import { type LaneTraining, stepsPerEpoch } from "./configuration.js";
-import { writeInitialValues, writeShared } from "./initialValues.js";
-import { Lane } from "./lane.js";
-import {
-  evaluateEntry,
-  type LaneProgram,
-  laneProgram,
-  measureEntry,
-  names,
-  stepEntry,
-} from "./laneProgram.js";
-
-/** Where the results of each lane go; `lane` counts as in `LaneTraining.lanes`. */
-export interface LaneSink {
-  rows(lane: number, rows: readonly MetricRow[]): void;
-  finish(lane: number, outcome: RunOutcome): void;
-}
+import type { Backend } from "../compile/backend.js";
+import type { LaneTraining } from "./configuration.js";
+import { LaneLoop } from "./laneLoop.js";
+import type { LaneProgress, LaneSink } from "./results.js";
 
 export interface TrainLanesOptions {
   /** Ends training after the current call; unfinished lanes end as "interrupted". */
   readonly signal?: AbortSignal;
   /** Called after each call of the program. */
   readonly onProgress?: (progress: LaneProgress) => void;
-}
-
-export interface LaneProgress {
-  readonly step: number;
-  readonly steps: number;
-  /** The last loss of each lane that still trains, by its number. */
-  readonly losses: ReadonlyMap<number, number>;
 }
 
 /** Trains all lanes to the end. Throws where the program can't be built or compiled. */
@@ -65,268 +35,7 @@ export async function trainLanes(
   }
 }
 
-/** How long one call of the program should take: short enough to answer, long enough to be worth it. */
-const callTimeMs = 40;
-/** The program is compiled anew for the lanes that are left when they are at most this share of its lanes. */
-const compactBelow = 0.75;
-/** Final parameters are kept where a run has fewer numbers than this. */
-const keptParameters = 100;
-
-class LaneLoop {
-  /** The lane at each place of the program; undefined where it ended and its place still computes. */
-  private places: (Lane | undefined)[];
-  private program: LaneProgram;
-  private executable: Executable;
-  private step = 0;
-  private callSteps = 1;
-  private readonly perEpoch: number | undefined;
-  /** Whether a step's loss is the training loss itself, not that of a batch. */
-  private readonly exactLoss: boolean;
-
-  constructor(
-    private readonly training: LaneTraining,
-    private readonly backend: Backend,
-    private readonly sink: LaneSink,
-  ) {
-    const { dataset, batchSize, lanes } = training;
-    this.perEpoch = dataset && stepsPerEpoch(dataset.train.count, batchSize);
-    this.exactLoss = !dataset || batchSize === "full";
-    this.places = lanes.map((_, number) => new Lane(number));
-    this.program = laneProgram(training, lanes.length);
-    this.executable = backend.compile(this.program.program);
-    writeInitialValues(this.executable, training, this.program);
-  }
-
-  get done(): boolean {
-    return this.step >= this.training.steps || this.living().length === 0;
-  }
-
-  progress(): LaneProgress {
-    const losses = new Map(this.living().map(({ lane }) => [lane.number, lane.lastLoss]));
-    return { step: this.step, steps: this.training.steps, losses };
-  }
-
-  /** One call of the program, then what falls due at the step it reached. */
-  advance(): void {
-    const { steps, evaluateEvery } = this.training;
-    const boundary = Math.min(steps, (Math.floor(this.step / evaluateEvery) + 1) * evaluateEvery);
-    const count = Math.min(boundary - this.step, this.callSteps, this.program.program.traceCapacity);
-    const started = performance.now();
-    this.executable.run(stepEntry, count);
-    const elapsedMs = performance.now() - started;
-    this.callSteps = Math.max(
-      1,
-      Math.min(count * 4, Math.ceil((count * callTimeMs) / Math.max(elapsedMs, 0.01))),
-    );
-    this.readTraces(count, elapsedMs / 1000);
-    this.step += count;
-    this.endBlownUp();
-    if (this.step === boundary && this.living().length > 0) this.evaluate();
-    this.handOn();
-    if (!this.done) this.compact();
-  }
-
-  /** Ends the lanes that are left. */
-  finish(status: "completed" | "interrupted"): void {
-    for (const { lane, place } of this.living()) {
-      const divergence = status === "completed" ? lane.divergenceAt(lane.lastLoss) : undefined;
-      this.end(lane, place, divergence ? { status: "diverged", divergence } : { status });
-    }
-  }
-
-  release(): void {
-    this.executable.release();
-  }
-
-  private living(): { lane: Lane; place: number }[] {
-    return this.places.flatMap((lane, place) => (lane ? [{ lane, place }] : []));
-  }
-
-  /** Step, epoch and time of a row. */
-  private position(step: number, timeS: number): MetricRow {
-    return { step, ...(this.perEpoch !== undefined && { epoch: step / this.perEpoch }), timeS } as MetricRow;
-  }
-
-  private readTraces(count: number, elapsedS: number): void {
-    const { recordEvery } = this.training;
-    const losses = this.executable.trace(stepEntry, "loss");
-    const parameters = this.parameterTraces(stepEntry);
-    const width = this.places.length;
-    const living = this.living();
-    const share = elapsedS / living.length;
-    for (const { lane, place } of living) {
-      for (let n = 0; n < count; n++) {
-        const step = this.step + n;
-        const loss = losses[n * width + place];
-        if (recordEvery > 0 && step % recordEvery === 0) {
-          const row = this.position(step, lane.timeS + (share * n) / count);
-          row[this.exactLoss ? "trainLoss" : "batchLoss"] = loss;
-          for (const { name, at } of parameters) row[name] = at(n, place);
-          lane.add(row);
-        }
-        if (!lane.see(step, loss)) break;
-      }
-      lane.timeS += share;
-    }
-  }
-
-  /** For each number of each recorded parameter its row name and its value at a step of the last call. */
-  private parameterTraces(entry: string): { name: string; at: (step: number, place: number) => number }[] {
-    if (!this.training.recordParameters) return [];
-    const width = this.places.length;
-    return Object.entries(this.program.built.parameters).flatMap(([name, { shape }]) => {
-      const values = this.executable.trace(entry, names.parameter(name));
-      const size = sizeOf(shape);
-      return Array.from({ length: size }, (_, i) => ({
-        name: shape.length === 0 ? `parameter.${name}` : `parameter.${name}.${i}`,
-        at: (step: number, place: number) => values[(step * width + place) * size + i],
-      }));
-    });
-  }
-
-  private endBlownUp(): void {
-    for (const { lane, place } of this.living()) {
-      if (!lane.blownUp) continue;
-      const broken = this.brokenParameter(place);
-      const divergence = broken
-        ? { ...lane.blownUp, quantity: `loss, with parameter ${broken}` }
-        : lane.blownUp;
-      this.end(lane, place, { status: "diverged", divergence, stepsDone: divergence.step });
-    }
-  }
-
-  /** The first parameter of a lane that holds a number no longer finite. */
-  private brokenParameter(place: number): string | undefined {
-    return Object.keys(this.program.built.parameters).find((name) =>
-      this.laneValues(names.parameter(name), place).some((value) => !Number.isFinite(value)),
-    );
-  }
-
-  private laneValues(variable: string, place: number): TypedArray {
-    const values = this.executable.read(variable);
-    const size = values.length / this.places.length;
-    return values.subarray(place * size, (place + 1) * size);
-  }
-
-  /** Training loss and the evaluated splits at the present step, as one row for each lane. */
-  private evaluate(): void {
-    const measured = new Map<string, TypedArray>();
-    for (const split of this.training.evaluate) {
-      for (const [metric, values] of this.evaluateSplit(split)) measured.set(metric, values);
-    }
-    let parameters: ReturnType<LaneLoop["parameterTraces"]> = [];
-    if (this.exactLoss) {
-      this.executable.run(measureEntry, 1);
-      measured.set("trainLoss", this.executable.trace(measureEntry, "loss"));
-      parameters = this.parameterTraces(measureEntry);
-    }
-    for (const { lane, place } of this.living()) {
-      const row = this.position(this.step, lane.timeS);
-      const mean = lane.takeMeanLoss();
-      if (!this.exactLoss) row.trainLoss = mean;
-      for (const [metric, values] of measured) row[metric] = values[place];
-      for (const { name, at } of parameters) row[name] = at(0, place);
-      lane.add(row);
-      // A training loss measured at the end may be the first that is no number.
-      if (this.exactLoss) lane.see(this.step, row.trainLoss);
-    }
-    this.endBlownUp();
-  }
-
-  /** Mean loss and metrics of each lane over a split, named as rows name them: "validationAccuracy". */
-  private evaluateSplit(split: SplitName): [string, TypedArray][] {
-    const metrics = ["loss", ...this.program.built.metrics];
-    const width = this.places.length;
-    for (const metric of metrics)
-      this.executable.write(names.total(metric), new Array<number>(width).fill(0));
-    this.executable.write(names.position, [0]);
-    const { count } = this.training.dataset![split]!;
-    const capacity = this.program.program.traceCapacity;
-    let left = Math.ceil(count / this.program.evaluationBatch[split]!);
-    for (; left > 0; left -= capacity) this.executable.run(evaluateEntry(split), Math.min(left, capacity));
-    return metrics.map((metric) => {
-      const means = Float64Array.from(this.executable.read(names.total(metric)), (total) => total / count);
-      return [split + metric[0].toUpperCase() + metric.slice(1), means];
-    });
-  }
-
-  /** Hands the rows of all lanes to the sink. */
-  private handOn(): void {
-    for (const { lane } of this.living()) {
-      const rows = lane.takeRows();
-      if (rows.length > 0) this.sink.rows(lane.number, rows);
-    }
-  }
-
-  private end(lane: Lane, place: number, outcome: RunOutcome): void {
-    const rows = lane.takeRows();
-    if (rows.length > 0) this.sink.rows(lane.number, rows);
-    const stepsDone = outcome.stepsDone ?? this.step;
-    const shapes = Object.entries(this.program.built.parameters);
-    const small = shapes.reduce((sum, [, { shape }]) => sum + sizeOf(shape), 0) < keptParameters;
-    this.sink.finish(lane.number, {
-      stepsDone,
-      ...(this.perEpoch !== undefined && { epochsDone: stepsDone / this.perEpoch }),
-      timeS: lane.timeS,
-      ...(small && {
-        parameters: Object.fromEntries(
-          shapes.map(([name]) => [name, [...this.laneValues(names.parameter(name), place)]]),
-        ),
-      }),
-      ...outcome,
-    });
-    this.places[place] = undefined;
-  }
-
-  /** A smaller program for the lanes that are left, once it pays. */
-  private compact(): void {
-    const living = this.living();
-    if (living.length > compactBelow * this.places.length) return;
-    const { training } = this;
-    const program = laneProgram(training, living.length);
-    const executable = this.backend.compile(program.program);
-    const kept = { ...training, lanes: living.map(({ lane }) => training.lanes[lane.number]) };
-    writeShared(executable, kept, program);
-    for (const [name, variable] of Object.entries(program.program.variables)) {
-      const perLane = name.startsWith("parameter/") || name.startsWith("slot/");
-      const carried = perLane || name === names.step || name.startsWith("key/");
-      if (!carried) continue;
-      const old = this.executable.read(name);
-      executable.write(
-        name,
-        perLane
-          ? selectLanes(
-              old,
-              this.places.length,
-              living.map(({ place }) => place),
-              variable.dtype,
-            )
-          : old,
-      );
-    }
-    this.executable.release();
-    this.executable = executable;
-    this.program = program;
-    this.places = living.map(({ lane }) => lane);
-  }
-}
-
-/** The values of some lanes, in that order. */
-function selectLanes(
-  values: TypedArray,
-  lanes: number,
-  kept: readonly number[],
-  dtype: Parameters<typeof allocate>[0],
-): TypedArray {
-  const size = values.length / lanes;
-  const selected = allocate(dtype, size * kept.length);
-  kept.forEach((place, i) => {
-    selected.set(values.subarray(place * size, (place + 1) * size), i * size);
-  });
-  return selected;
-}
-
-function checkTraining({ lanes, steps, evaluateEvery, choice }: LaneTraining): void {
+function checkTraining({ lanes, steps, batchSize, evaluateEvery, choice }: LaneTraining): void {
   const positive = (name: string, value: number): void => {
     if (!Number.isInteger(value) || value < 1)
       throw new SlalomError("option", `training: ${name} is ${value}; expected a positive integer.`);
@@ -334,6 +43,7 @@ function checkTraining({ lanes, steps, evaluateEvery, choice }: LaneTraining): v
   positive("number of lanes", lanes.length);
   positive("steps", steps);
   positive("evaluateEvery", evaluateEvery);
+  if (batchSize !== "full") positive("batchSize", batchSize);
   for (const lane of lanes) {
     for (const name of Object.keys(choice.optimizer.hyperparameters)) {
       if (lane[name] === undefined)

@@ -1,0 +1,102 @@
+/**
+ * Whoever trains the tasks of a study. Results go from the training thread straight into the store; only
+ * progress comes back.
+ */
+import type { Backend } from "../compile/backend.js";
+import type { Dataset } from "../learn/datasets/dataset.js";
+import { type RunWriter, runId, type Store } from "../runs/index.js";
+import { trainLanes } from "../train/index.js";
+import type { TaskProgress } from "./progress.js";
+import type { Study } from "./study.js";
+import { laneTraining, type Task } from "./tasks.js";
+
+/** Trains tasks: in this thread (`inThread`), or in worker threads. */
+export interface Executor {
+  /** As `slalom doctor` prints the backend. */
+  readonly backendDescription: string;
+  /** Tasks that it trains at a time. */
+  readonly workers: number;
+  /** Trains all tasks; rejects at the first that fails to train at all. Ends early when the signal says so. */
+  execute(study: Study, tasks: readonly Task[], hooks: ExecutionHooks): Promise<void>;
+}
+
+export interface ExecutionHooks {
+  readonly store: Store;
+  readonly signal?: AbortSignal;
+  readonly onProgress: (event: TaskProgress) => void;
+}
+
+/** Executes tasks one after another in the calling thread. */
+export const inThread = (backend: Backend): Executor => ({
+  backendDescription: backend.description,
+  workers: 1,
+  async execute(study, tasks, { store, signal, onProgress }) {
+    const dataset = await study.problem.dataset?.load();
+    for (const [i, task] of tasks.entries()) {
+      if (signal?.aborted) return;
+      await executeTask(study, task, {
+        backend,
+        store,
+        ...(dataset && { dataset }),
+        ...(signal && { signal }),
+        onProgress: (event) => onProgress({ ...event, task: i }),
+      });
+    }
+  },
+});
+
+export interface ExecuteTaskOptions {
+  readonly backend: Backend;
+  readonly store: Store;
+  /** The problem's, where it is loaded already. */
+  readonly dataset?: Dataset;
+  readonly signal?: AbortSignal;
+  readonly onProgress: (event: Omit<TaskProgress, "task">) => void;
+}
+
+/** Trains one task and writes its runs into the stored study; where training fails, all of them end as failed. */
+export async function executeTask(
+  study: Study,
+  task: Task,
+  { backend, store, dataset: loaded, signal, onProgress }: ExecuteTaskOptions,
+): Promise<void> {
+  const stored = store.openStudy(study.name);
+  const dataset = loaded ?? (await study.problem.dataset?.load());
+  const ids = task.configurations.map(runId);
+  const writers = new Map<number, RunWriter>();
+  let ended: { run: string; status: string }[] = [];
+  const takeEnded = (): typeof ended => {
+    const taken = ended;
+    ended = [];
+    return taken;
+  };
+  try {
+    for (const [lane, configuration] of task.configurations.entries())
+      writers.set(lane, stored.createRun(configuration));
+    await trainLanes(
+      laneTraining(study, dataset, task),
+      backend,
+      {
+        rows: (lane, rows) => writers.get(lane)?.append(rows),
+        finish: (lane, outcome) => {
+          writers.get(lane)?.finish(outcome);
+          writers.delete(lane);
+          ended.push({ run: ids[lane], status: outcome.status });
+        },
+      },
+      {
+        ...(signal && { signal }),
+        onProgress: ({ step, losses }) =>
+          onProgress({
+            step,
+            losses: Object.fromEntries([...losses].map(([lane, loss]) => [ids[lane], loss])),
+            ended: takeEnded(),
+          }),
+      },
+    );
+  } catch (error) {
+    for (const writer of writers.values()) writer.fail(error);
+    throw error;
+  }
+  onProgress({ step: 0, losses: {}, ended: takeEnded() });
+}

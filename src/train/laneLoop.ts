@@ -1,0 +1,259 @@
+/**
+ * The training loop: runs a program of lanes in calls of many steps, turns its traces into rows, evaluates,
+ * notices divergence, and goes on with a smaller program when many of its lanes have ended.
+ */
+import type { TypedArray } from "../base/dtype.js";
+import { sizeOf } from "../base/shape.js";
+import type { Backend, Executable } from "../compile/backend.js";
+import type { SplitName } from "../learn/datasets/dataset.js";
+import type { MetricRow } from "../runs/records.js";
+import type { RunOutcome } from "../runs/summary.js";
+import { compacted } from "./compaction.js";
+import {
+  hasExactLoss,
+  type LaneTraining,
+  metricName,
+  parameterMetrics,
+  stepsPerEpoch,
+} from "./configuration.js";
+import { writeInitialValues } from "./initialValues.js";
+import { Lane } from "./lane.js";
+import {
+  evaluateEntry,
+  type LaneProgram,
+  laneProgram,
+  measureEntry,
+  names,
+  stepEntry,
+} from "./laneProgram.js";
+import type { LaneProgress, LaneSink } from "./results.js";
+
+/** How long one call of the program should take: short enough to answer, long enough to be worth it. */
+const callTimeMs = 40;
+/** The program is compiled anew for the lanes that are left when they are at most this share of its lanes. */
+const compactBelow = 0.75;
+/** Final parameters are kept where a run has fewer numbers than this. */
+const keptParameters = 100;
+
+export class LaneLoop {
+  /** The lane at each place of the program; undefined where it ended and its place still computes. */
+  private places: (Lane | undefined)[];
+  private program: LaneProgram;
+  private executable: Executable;
+  private step = 0;
+  private callSteps = 1;
+  private readonly perEpoch: number | undefined;
+  private readonly exactLoss: boolean;
+
+  constructor(
+    private readonly training: LaneTraining,
+    private readonly backend: Backend,
+    private readonly sink: LaneSink,
+  ) {
+    const { dataset, batchSize, lanes } = training;
+    this.perEpoch = dataset && stepsPerEpoch(dataset.train.count, batchSize);
+    this.exactLoss = hasExactLoss(training);
+    this.places = lanes.map((_, number) => new Lane(number));
+    this.program = laneProgram(training, lanes.length);
+    this.executable = backend.compile(this.program.program);
+    writeInitialValues(this.executable, training, this.program);
+  }
+
+  get done(): boolean {
+    return this.step >= this.training.steps || this.living().length === 0;
+  }
+
+  progress(): LaneProgress {
+    const losses = new Map(this.living().map(({ lane }) => [lane.number, lane.lastLoss]));
+    return { step: this.step, steps: this.training.steps, losses };
+  }
+
+  /** One call of the program, then what falls due at the step it reached. */
+  advance(): void {
+    const { steps, evaluateEvery } = this.training;
+    const boundary = Math.min(steps, (Math.floor(this.step / evaluateEvery) + 1) * evaluateEvery);
+    const count = Math.min(boundary - this.step, this.callSteps, this.program.program.traceCapacity);
+    const started = performance.now();
+    this.executable.run(stepEntry, count);
+    const elapsedMs = performance.now() - started;
+    this.callSteps = Math.max(
+      1,
+      Math.min(count * 4, Math.ceil((count * callTimeMs) / Math.max(elapsedMs, 0.01))),
+    );
+    this.readTraces(count, elapsedMs / 1000);
+    this.step += count;
+    this.endBlownUp();
+    if (this.step === boundary && this.living().length > 0) this.evaluate();
+    this.handOn();
+    if (!this.done) this.compact();
+  }
+
+  /** Ends the lanes that are left. */
+  finish(status: "completed" | "interrupted"): void {
+    for (const { lane, place } of this.living()) {
+      const divergence = status === "completed" ? lane.divergenceAtEnd() : undefined;
+      this.end(lane, place, divergence ? { status: "diverged", divergence } : { status });
+    }
+  }
+
+  release(): void {
+    this.executable.release();
+  }
+
+  private living(): { lane: Lane; place: number }[] {
+    return this.places.flatMap((lane, place) => (lane ? [{ lane, place }] : []));
+  }
+
+  /** Step, epoch and time of a row. */
+  private position(step: number, timeS: number): MetricRow {
+    return { step, ...(this.perEpoch !== undefined && { epoch: step / this.perEpoch }), timeS } as MetricRow;
+  }
+
+  private readTraces(count: number, elapsedS: number): void {
+    const { recordEvery } = this.training;
+    const losses = this.executable.trace(stepEntry, "loss");
+    const parameters = this.parameterTraces(stepEntry);
+    const width = this.places.length;
+    const living = this.living();
+    const share = elapsedS / living.length;
+    for (const { lane, place } of living) {
+      for (let n = 0; n < count; n++) {
+        const step = this.step + n;
+        const loss = losses[n * width + place];
+        if (recordEvery > 0 && step % recordEvery === 0) {
+          const row = this.position(step, lane.timeS + (share * n) / count);
+          row[this.exactLoss ? "trainLoss" : "batchLoss"] = loss;
+          for (const { name, at } of parameters) row[name] = at(n, place);
+          lane.add(row);
+        }
+        if (!lane.see(step, loss)) break;
+      }
+      lane.timeS += share;
+    }
+  }
+
+  /** For each number of each recorded parameter its row name and its value at a step of the last call. */
+  private parameterTraces(entry: string): { name: string; at: (step: number, place: number) => number }[] {
+    if (!this.training.recordParameters) return [];
+    const width = this.places.length;
+    return Object.entries(this.program.built.parameters).flatMap(([name, { shape }]) => {
+      const values = this.executable.trace(entry, names.parameter(name));
+      const size = sizeOf(shape);
+      return parameterMetrics(name, shape).map((metric, i) => ({
+        name: metric,
+        at: (step: number, place: number) => values[(step * width + place) * size + i],
+      }));
+    });
+  }
+
+  private endBlownUp(): void {
+    for (const { lane, place } of this.living()) {
+      if (!lane.blownUp) continue;
+      const broken = this.brokenParameter(place);
+      const divergence = broken
+        ? { ...lane.blownUp, quantity: `loss, with parameter ${broken}` }
+        : lane.blownUp;
+      this.end(lane, place, { status: "diverged", divergence, stepsDone: divergence.step });
+    }
+  }
+
+  /** The first parameter of a lane that holds a number no longer finite. */
+  private brokenParameter(place: number): string | undefined {
+    return Object.keys(this.program.built.parameters).find((name) =>
+      this.laneValues(names.parameter(name), place).some((value) => !Number.isFinite(value)),
+    );
+  }
+
+  private laneValues(variable: string, place: number): TypedArray {
+    const values = this.executable.read(variable);
+    const size = values.length / this.places.length;
+    return values.subarray(place * size, (place + 1) * size);
+  }
+
+  /** Training loss and the evaluated splits at the present step, as one row for each lane. */
+  private evaluate(): void {
+    const measured = new Map<string, TypedArray>();
+    for (const split of this.training.evaluate) {
+      for (const [metric, values] of this.evaluateSplit(split)) measured.set(metric, values);
+    }
+    let parameters: ReturnType<LaneLoop["parameterTraces"]> = [];
+    if (this.exactLoss) {
+      this.executable.run(measureEntry, 1);
+      measured.set("trainLoss", this.executable.trace(measureEntry, "loss"));
+      parameters = this.parameterTraces(measureEntry);
+    }
+    for (const { lane, place } of this.living()) {
+      const row = this.position(this.step, lane.timeS);
+      const mean = lane.takeMeanLoss();
+      if (!this.exactLoss) row.trainLoss = mean;
+      for (const [metric, values] of measured) row[metric] = values[place];
+      for (const { name, at } of parameters) row[name] = at(0, place);
+      lane.add(row);
+      // A training loss measured at the end may be the first that is no number.
+      if (this.exactLoss) lane.see(this.step, row.trainLoss);
+    }
+    this.endBlownUp();
+  }
+
+  /** Mean loss and metrics of each lane over a split, named as rows name them: "validationAccuracy". */
+  private evaluateSplit(split: SplitName): [string, TypedArray][] {
+    const metrics = ["loss", ...this.program.built.metrics];
+    const width = this.places.length;
+    for (const metric of metrics)
+      this.executable.write(names.total(metric), new Array<number>(width).fill(0));
+    this.executable.write(names.position, [0]);
+    const { count } = this.training.dataset![split]!;
+    const capacity = this.program.program.traceCapacity;
+    let left = Math.ceil(count / this.program.evaluationBatch[split]!);
+    for (; left > 0; left -= capacity) this.executable.run(evaluateEntry(split), Math.min(left, capacity));
+    return metrics.map((metric) => {
+      const means = Float64Array.from(this.executable.read(names.total(metric)), (total) => total / count);
+      return [metricName(split, metric), means];
+    });
+  }
+
+  /** Hands the rows of all lanes to the sink. */
+  private handOn(): void {
+    for (const { lane } of this.living()) {
+      const rows = lane.takeRows();
+      if (rows.length > 0) this.sink.rows(lane.number, rows);
+    }
+  }
+
+  private end(lane: Lane, place: number, outcome: RunOutcome): void {
+    const rows = lane.takeRows();
+    if (rows.length > 0) this.sink.rows(lane.number, rows);
+    const stepsDone = outcome.stepsDone ?? this.step;
+    const shapes = Object.entries(this.program.built.parameters);
+    const small = shapes.reduce((sum, [, { shape }]) => sum + sizeOf(shape), 0) < keptParameters;
+    this.sink.finish(lane.number, {
+      stepsDone,
+      ...(this.perEpoch !== undefined && { epochsDone: stepsDone / this.perEpoch }),
+      timeS: lane.timeS,
+      ...(small && {
+        parameters: Object.fromEntries(
+          shapes.map(([name]) => [name, [...this.laneValues(names.parameter(name), place)]]),
+        ),
+      }),
+      ...outcome,
+    });
+    this.places[place] = undefined;
+  }
+
+  /** A smaller program for the lanes that are left, once it pays. */
+  private compact(): void {
+    const living = this.living();
+    if (living.length > compactBelow * this.places.length) return;
+    const { program, executable } = compacted({
+      training: this.training,
+      backend: this.backend,
+      from: this.executable,
+      width: this.places.length,
+      kept: living.map(({ lane, place }) => ({ number: lane.number, place })),
+    });
+    this.executable.release();
+    this.executable = executable;
+    this.program = program;
+    this.places = living.map(({ lane }) => lane);
+  }
+}
