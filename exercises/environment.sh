@@ -96,10 +96,12 @@ launch() {
     [ "$short" = 1 ] || say "would copy: the figures of its studies from $out to $folder/figures"
     return
   fi
-  # In the background, so that a signal of the scheduler reaches the training at once; it ends cleanly and keeps what was done.
+  # In the background, so that a scheduler's signal is handed on at once: the training ends cleanly and keeps what was done.
+  # Ctrl-C reaches the training from the terminal; handed on too it would count twice and end it hard.
   "${command[@]}" &
   local child=$!
-  trap 'kill -INT "$child" 2> /dev/null' INT TERM
+  trap 'kill -TERM "$child" 2> /dev/null' TERM
+  trap : INT
   local code=0
   wait "$child" || code=$?
   # A trapped signal ends `wait` early.
