@@ -119,9 +119,9 @@ function plainTraining(
   const velocity = new Float64Array((size + 1) * classes);
   const forward = (split: "train" | "validation", n: number) => {
     const { inputs, targets } = dataset[split]!;
-    const x = inputs.data.subarray(n * size, (n + 1) * size);
+    const x = [...inputs.data.subarray(n * size, (n + 1) * size)];
     const logits = Array.from(biases, (bias, c) =>
-      x.reduce((sum: number, value, i) => sum + value * weights[i * classes + c], bias),
+      x.reduce((sum, value, i) => sum + value * weights[i * classes + c], bias),
     );
     const greatest = Math.max(...logits);
     const total = logits.reduce((sum, logit) => sum + Math.exp(logit - greatest), 0);

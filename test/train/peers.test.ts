@@ -2,21 +2,25 @@
 import { describe, expect, test } from "vitest";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
 import { add, constantArray, matmul, mean, square, sub, tanh } from "../../src/graph/index.js";
-import { findOptimizer } from "../../src/learn/optimizers/index.js";
-import { functionProblem, type NestedStart, type Parameters } from "../../src/learn/problems/index.js";
+import { findOptimizer, type OptimizerChoice } from "../../src/learn/optimizers/index.js";
+import { functionProblem, type NestedStart } from "../../src/learn/problems/index.js";
+import type { Parameters } from "../../src/learn/problems/problem.js";
 import { scheduleFrom } from "../../src/learn/schedules/index.js";
 import type { LaneTraining } from "../../src/train/index.js";
 import { type PeerCase, type PeerFixture, readFixture } from "../learn/optimizers/peers.js";
 import { descent, lanesOf, train } from "./support.js";
 
+/**
+ * float32 rounds to 6e-8; over 300 steps, and relative to tensors of one element that pass near 0, that becomes up to
+ * 6e-5. The clipped cases take large rates, at which differences between two runs grow for a while: up to 7e-4.
+ */
 describe.each([readFixture<PeerFixture>("torch.jsonl"), readFixture<PeerFixture>("optax.jsonl")])(
   "$source",
   (fixture) => {
     test.each(fixture.cases.map((peer) => [nameOf(peer), peer] as const))("%s", async (_, peer) => {
       expect(await greatestDifference(fixture, peer, "float64")).toBeLessThan(1e-9);
-      const d = await greatestDifference(fixture, peer, "float32");
-      console.log(nameOf(peer), d);
-      expect(d).toBeLessThan(1);
+      const inFloat32 = await greatestDifference(fixture, peer, "float32");
+      expect(inFloat32).toBeLessThan(peer.clipNorm === undefined ? 1e-4 : 2e-3);
     });
   },
 );
@@ -51,12 +55,12 @@ function trainingOf(
   { optimizer, settings, schedule, clipNorm, decoupledWeightDecay }: PeerCase,
   dtype: "float32" | "float64",
 ): LaneTraining {
-  const choice = findOptimizer(optimizer)({
-    ...settings,
+  const choice: OptimizerChoice = {
+    ...findOptimizer(optimizer)(settings),
     ...(schedule && { schedule: scheduleFrom(schedule) }),
     ...(clipNorm !== undefined && { clipNorm }),
     ...(decoupledWeightDecay !== undefined && { decoupledWeightDecay }),
-  });
+  };
   const [lane] = lanesOf(choice);
   const start = Object.fromEntries(
     Object.entries(problem.shapes).map(([name, shape]) => [name, nested(problem.start[name], shape)]),
