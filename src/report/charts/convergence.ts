@@ -99,11 +99,24 @@ export function overlayChart(
 
 /** The settings that facets can show: those that agree with the best in all but the first two hyperparameters. */
 function drawnSettings(optimizer: OptimizerResult): SettingResult[] {
-  const further = optimizer.varied.slice(2);
+  const [, facet, ...further] = optimizer.varied;
   const fixed = (optimizer.best ?? optimizer.settings[0]).hyperparameters;
-  return optimizer.settings.filter(({ hyperparameters }) =>
+  const settings = optimizer.settings.filter(({ hyperparameters }) =>
     further.every((name) => hyperparameters[name] === fixed[name]),
   );
+  if (facet === undefined) return settings;
+  const drawn = spreadOver(distinct(settings, facet), fixed[facet]);
+  return settings.filter(({ hyperparameters }) => drawn.includes(hyperparameters[facet]));
+}
+
+/** At most nine of sorted values, the ends and `kept` among them: more facets would be too small to read. */
+function spreadOver(values: readonly number[], kept: number): number[] {
+  const most = 9;
+  if (values.length <= most) return [...values];
+  const picked = Array.from({ length: most }, (_, i) => Math.round((i * (values.length - 1)) / (most - 1)));
+  const own = values.indexOf(kept);
+  const nearest = picked.reduce((a, b) => (Math.abs(b - own) < Math.abs(a - own) ? b : a));
+  return picked.map((index) => values[index === nearest ? own : index]);
 }
 
 function seriesOf(
@@ -173,7 +186,7 @@ function domainOf(
     const low = Math.max(least, most - 8 * Math.max(most - middle, 0.005));
     return [low, most + (0.03 + (panels.length > 1 ? 0.14 : 0.07) * named) * (most - low)];
   }
-  if (named > 0 || scale !== "log" || least <= 0) return undefined;
+  if (named > 0 || scale !== "log" || most <= 0) return undefined;
   return [Math.max(least, 1e-17 * most), most];
 }
 
@@ -191,12 +204,18 @@ function settingsSentence(optimizer: OptimizerResult, settings: readonly Setting
   const facets =
     second === undefined
       ? ""
-      : `, ${hyperparameterName(second)} ${listed(distinct(settings, second).map(chosenValue))}`;
+      : `, ${hyperparameterName(second)} ${listed(distinct(settings, second).map(chosenValue))}${omittedNote(optimizer, settings, second)}`;
   const fixed =
     further.length === 0
       ? ""
       : `; ${settingInWords(settings[0].hyperparameters, { names: further })} as in the best setting`;
   return `${capitalised(span)}${facets}${fixed}.`;
+}
+
+function omittedNote(optimizer: OptimizerResult, settings: readonly SettingResult[], name: string): string {
+  const all = distinct(optimizer.settings, name).length;
+  const drawn = distinct(settings, name).length;
+  return drawn === all ? "" : ` (${drawn} of ${all} tried)`;
 }
 
 function divergenceSentence(settings: readonly SettingResult[]): string {

@@ -9,7 +9,7 @@ import {
   sliceThrough,
 } from "../analysis.js";
 import { type Criterion, valueIn } from "../criteria.js";
-import { capitalised, decadesInWords, isAccuracy, listed, metricName } from "../words.js";
+import { capitalised, decadesInWords, isAccuracy, listed, metricName, significant } from "../words.js";
 import { type Chart, optimizerColours } from "./chart.js";
 
 /** None where no optimizer varies its learning rate. */
@@ -25,9 +25,12 @@ export function sensitivityChart(
   const curves = varying.map((optimizer) => curveOf(optimizer, criterion, hasRanges));
   const values = curves.flatMap(({ points }) => points.map(({ value }) => value ?? Number.NaN));
   if (!values.some(Number.isFinite)) return undefined;
-  const scale = isAccuracy(criterion.metric) || values.some((value) => value <= 0) ? "linear" : "log";
+  const isLinear = isAccuracy(criterion.metric) || values.some((value) => value < 0);
+  const floor = isLinear ? Number.NEGATIVE_INFINITY : floorOf(values);
+  const scale = isLinear || floor === 0 ? "linear" : "log";
+  const isCut = scale === "log" && values.some((value) => value < floor);
   const data: SensitivityData = {
-    curves,
+    curves: isCut ? curves.map((curve) => raised(curve, floor)) : curves,
     x: { label: "learning rate", scale: "log" },
     y: {
       label: isAccuracy(criterion.metric) ? `${criterion.words} (%)` : criterion.words,
@@ -43,7 +46,7 @@ export function sensitivityChart(
     id,
     section: "settings",
     title: `${capitalised(criterion.kind === "steps" ? criterion.words : metricName(criterion.metric))} against the learning rate`,
-    caption: captionOf(analysis, hasRanges ? varying : [], criterion),
+    caption: `${captionOf(analysis, hasRanges ? varying : [], criterion)}${isCut ? ` Values below ${significant(floor, 1)} are drawn there.` : ""}`,
     draw: (text) => sensitivityFigure({ ...data, ...text }),
   };
 }
@@ -73,6 +76,19 @@ function curveOf(optimizer: OptimizerResult, criterion: Criterion, hasRanges: bo
     goodRange: hasRanges && found?.range ? { from: found.range.low, to: found.range.high } : undefined,
   };
 }
+
+/** A loss this far below the largest is rounding; 0 where no value is positive. */
+function floorOf(values: readonly number[]): number {
+  const largest = Math.max(0, ...values.filter(Number.isFinite));
+  return largest === 0 ? 0 : 10 ** Math.floor(Math.log10(1e-17 * largest));
+}
+
+const raised = (curve: SensitivityCurve, floor: number): SensitivityCurve => ({
+  ...curve,
+  points: curve.points.map((point) =>
+    point.value === undefined || point.value >= floor ? point : { ...point, value: floor },
+  ),
+});
 
 function ownMean({ runs }: SettingResult, criterion: Criterion): number {
   const values = runs.map((run) => valueIn(run, criterion));

@@ -55,18 +55,18 @@ function stabilityFindings({ modes, optimizers, results }: StudyAnalysis): Findi
   });
   const unstable = outcomes.filter(({ isUnstable }) => isUnstable);
   const against = outcomes.filter(({ isUnstable, hasDiverged }) => isUnstable !== hasDiverged);
-  const names = listed([...new Set(known.map(({ optimizer }) => optimizer))], "and");
+  const names = listed([...new Set(known.map(({ optimizer }) => optimizer))]);
   const agreement =
     against.length === 0
-      ? `exactly the ${integer(unstable.length)} of their ${counted(known.length, "setting")} beyond it diverged`
-      : `${integer(known.length - against.length)} of ${counted(known.length, "setting")} did as it says; not so ${listed(
+      ? `exactly the ${integer(unstable.length)} beyond it diverged`
+      : `${integer(known.length - against.length)} did as it says; not so ${listed(
           against.map(({ setting }) => `${setting.optimizer} at ${settingInWords(setting.hyperparameters)}`),
         )}`;
   return [
     {
       id: "stability",
       kind: "fact",
-      text: `Why: the loss is quadratic with greatest curvature λmax = ${significant(greatest, 4)}. Gradient descent converges below 2/λmax = ${significant(2 / greatest, 3)}, heavy ball below 2(1 + momentum)/λmax. Of ${names} ${agreement}.`,
+      text: `Why: the loss is quadratic with greatest curvature λmax = ${significant(greatest, 4)}. Gradient descent converges below 2/λmax = ${significant(2 / greatest, 3)}, heavy ball below 2(1 + momentum)/λmax. Of the ${counted(known.length, "setting")} of ${names} ${agreement}.`,
       figures: ["learning-rate", "map-momentum"],
     },
   ];

@@ -18,7 +18,7 @@ function widths(analysis: StudyAnalysis): Finding[] {
   if (ranges.length === 0) return [];
   const parts = ranges.map(({ name, range, interval }) => {
     const doubt =
-      interval === undefined || interval.high - interval.low < 0.05
+      interval === undefined || formatDecades(interval.low) === formatDecades(interval.high)
         ? ""
         : `, ${formatDecades(interval.low)} to ${formatDecades(interval.high)} when the seeds are resampled`;
     return `${name} from ${chosenValue(Number(range.low.toPrecision(2)))} to ${chosenValue(Number(range.high.toPrecision(2)))} (${decadesInWords(range)}${doubt})`;
@@ -36,14 +36,15 @@ function widths(analysis: StudyAnalysis): Finding[] {
 
 /** A best value at the end of what was tried: better ones may lie beyond. */
 function edges(analysis: StudyAnalysis): Finding[] {
-  const parts = withBest(analysis).flatMap(({ name, best }) =>
-    Object.entries(best.evidence.edges).map(
+  const parts = withBest(analysis).flatMap(({ name, best }) => {
+    const ends = Object.entries(best.evidence.edges).map(
       ([hyperparameter, side]) =>
-        `${name} is best at the ${side} ${hyperparameterName(hyperparameter)} tried (${chosenValue(best.hyperparameters[hyperparameter])})`,
-    ),
-  );
+        `the ${side} ${hyperparameterName(hyperparameter)} tried (${chosenValue(best.hyperparameters[hyperparameter])})`,
+    );
+    return ends.length === 0 ? [] : [`${name} is best at ${listed(ends)}`];
+  });
   if (parts.length === 0) return [];
-  const text = `The grid may be too short: ${listed(parts)}. Better settings may lie beyond.`;
+  const text = `The grid may be too short: ${parts.join("; ")}. Better settings may lie beyond.`;
   return [{ id: "grid-edges", kind: "caution", text, figures: ["learning-rate"] }];
 }
 

@@ -1,6 +1,6 @@
 /** Which optimizer to use and with which settings, or that the data do not decide; who reaches the targets first. */
 import type { NamedComparison, Standing } from "../../lab/statistics/index.js";
-import { type BestResult, inProse, type StudyAnalysis, settingName, withBest } from "../analysis.js";
+import { type BestResult, inProse, type StudyAnalysis, withBest } from "../analysis.js";
 import type { Finding } from "../findings.js";
 import { capitalised, counted, duration, integer, listed, targetInWords } from "../words.js";
 
@@ -70,6 +70,12 @@ function advice(analysis: StudyAnalysis, name: string): string {
   return words === "" ? `Use ${name}` : `Use ${name} with ${inProse(words)}`;
 }
 
+/** "Adam (learning rate 0.001)": lists of settings stay readable. */
+function named(analysis: StudyAnalysis, name: string): string {
+  const { words } = bestNamed(analysis, name);
+  return words === "" ? name : `${name} (${words})`;
+}
+
 function alone(analysis: StudyAnalysis, first: Standing): string {
   const without = analysis.optimizers.length - 1;
   const others =
@@ -107,9 +113,7 @@ const timesAsMany = ({ report }: StudyAnalysis, value: number, best: number): st
 
 function oneSeed(analysis: StudyAnalysis, standings: readonly Standing[]): string {
   const { report } = analysis;
-  const values = standings.map(
-    ({ name, mean }) => `${settingName(bestNamed(analysis, name))} (${report.format(mean)})`,
-  );
+  const values = standings.map(({ name, mean }) => `${named(analysis, name)} ${report.format(mean)}`);
   return `The data do not decide: with one seed nothing is known of the spread. In ${report.words} the order was ${listed(values)}. Run at least three seeds for a verdict.`;
 }
 
@@ -128,7 +132,7 @@ function undecided(
   const tied = standings.filter(({ name }) => leaders.includes(name));
   const behind = standings.filter(({ name }) => !leaders.includes(name));
   const [first, ...others] = tied;
-  const settings = tied.map(({ name }) => settingName(bestNamed(analysis, name)));
+  const settings = tied.map(({ name }) => named(analysis, name));
   const seeds = bestNamed(analysis, first.name).runs.length;
   const gaps = others.map((other) => gapInWords(analysis, other));
   const rest =
