@@ -68,7 +68,6 @@ async function trainingOf(spec: Workload): Promise<LaneTraining> {
     evaluateEvery: 1,
     recordEvery: 0,
     recordParameters: false,
-    targets: [],
   };
 }
 
