@@ -40,6 +40,6 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-const usageJson = ({ message }: CommanderError): object => ({
-  error: { code: "option", message: message.replace(/^error: /, "") },
-});
+function usageJson({ message }: CommanderError): object {
+  return { error: { code: "option", message: message.replace(/^error: /, "") } };
+}

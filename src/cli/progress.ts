@@ -56,7 +56,7 @@ function liveView(style: Style): ProgressView {
   };
 }
 
-/** A line at each tenth of the work, but no more than one a second; and one every ten seconds. */
+/** A line at each tenth of the work, but no more than one in two seconds; and one every ten seconds. */
 function plainView(title: string, output: Output): ProgressView {
   let shownAt = 0;
   let shownShare = 0;
@@ -64,7 +64,7 @@ function plainView(title: string, output: Output): ProgressView {
     show(progress) {
       const share = progress.work / progress.runsTotal;
       const waited = progress.elapsedS - shownAt;
-      if (share >= 1 || waited < 1 || (share - shownShare < 0.1 && waited < 10)) return;
+      if (share >= 1 || waited < 2 || (share - shownShare < 0.1 && waited < 10)) return;
       shownAt = progress.elapsedS;
       shownShare = share;
       output.note(`${title}: ${plainLine(progress)}`);
@@ -111,9 +111,16 @@ function facts({
     `${Math.floor((100 * work) / runsTotal)} %`,
     `${integer(runsDone)} of ${integer(runsTotal)} runs`,
     ...(diverged > 0 ? [`${integer(diverged)} diverged`] : []),
-    `${formatNumber(stepsPerSecond, { digits: 2 })} steps/s`,
+    `${rate(stepsPerSecond)} steps/s`,
     ...(secondsLeft === undefined ? [] : [`${duration(Math.round(secondsLeft))} left`]),
   ];
+}
+
+/** "870", "12 k", "3.4 M". */
+function rate(perSecond: number): string {
+  if (perSecond < 1e4) return String(Math.round(perSecond));
+  const [value, unit] = perSecond < 1e6 ? [perSecond / 1e3, "k"] : [perSecond / 1e6, "M"];
+  return `${value.toFixed(value < 10 ? 1 : 0)} ${unit}`;
 }
 
 const barLength = 28;

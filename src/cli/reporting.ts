@@ -24,10 +24,11 @@ export function report(
   }
   const known = { problem: problem ?? builtInProblem(study.record) };
   const style = output.colour ? "colour" : "plain";
-  output.text(terminalSummary(study, { ...known, width: Math.min(output.width, widest), style }));
+  const width = Math.min(output.width, widest);
+  output.text(terminalSummary(study, { ...known, width, style }).trimEnd());
   if (!isWanted) return {};
   const paths = draw(study, known.problem);
-  output.text(`${drawnLine(paths)}\n`);
+  output.text(`\n${drawnLine(paths)}`);
   return paths;
 }
 

@@ -22,43 +22,59 @@ export async function runStudies(path: string, options: RunOptions, output: Outp
   const studies = await loadStudies(path, overrides);
   const sources = sourcesOf(path, studies, overrides);
   const entries = studies.map((study, i) => ({ study, source: sources[i] }));
+  const isDry = backend.backend === "null";
   const runIn = async (root: string): Promise<number> => {
+    const told: Told[] = [];
     const trained = await trainStudies(
       entries,
-      { out: root, backend, ...(workers !== undefined && { workers }), fresh, announce: true },
+      {
+        out: root,
+        backend,
+        ...(workers !== undefined && { workers }),
+        fresh,
+        announce: true,
+        onTrained: (one) => {
+          if (!isDry) told.push(tell(one, { figures: options.figures, rows }, output));
+        },
+      },
       output,
     );
-    if (backend.backend === "null") return dryRun(trained, output);
+    if (isDry) return dryRun(trained, output);
     const interrupted = trained.length < studies.length || trained.some(isInterrupted);
-    const told = trained.map((one) =>
-      tell(one, { figures: options.figures && !isInterrupted(one), rows }, output),
-    );
     output.result({
       status: interrupted ? "interrupted" : "completed",
       studies: told.map(({ study }) => study),
       runs: told.flatMap(({ runs }) => runs),
     });
     if (!interrupted) return exitCodes.success;
-    output.note(`Interrupted. What was done is kept in ${root}; the same command goes on from there.`);
+    const same = fresh ? "the same command without --fresh" : "the same command";
+    output.note(`Finished runs are kept in ${root}; ${same} goes on from there.`);
     return exitCodes.interrupted;
   };
   // Its zeros must never stand beside results.
-  return backend.backend === "null" ? withTemporaryStore(runIn) : runIn(out);
+  return isDry ? withTemporaryStore(runIn) : runIn(out);
 }
 
 const isInterrupted = ({ outcome }: TrainedStudy): boolean => outcome.status === "interrupted";
 
-/** Prints what came out of a study and returns it for --json. */
+/** A study and its runs, for --json. */
+export interface Told {
+  readonly study: object;
+  readonly runs: readonly object[];
+}
+
+/** Prints what came out of a study and returns it. */
 export function tell(
   trained: TrainedStudy,
   { figures, rows = false }: { readonly figures: boolean; readonly rows?: boolean },
   output: Output,
-): { study: object; runs: object[] } {
+): Told {
   const { study, stored, outcome } = trained;
-  output.note(outcomeLine(trained));
+  output.note(`${outcomeLine(trained)}\n`);
   for (const change of outcome.versionChanges)
     output.note(`Some runs were stored by another version: ${change}`);
-  const files = report(stored, { problem: study.problem, draw: figures }, output);
+  const isWhole = outcome.status === "completed";
+  const files = isWhole ? report(stored, { problem: study.problem, draw: figures }, output) : {};
   const { runsTotal, runsTrained, runsStoredBefore, elapsedS, status } = outcome;
   return {
     study: { ...studyResult(stored), status, runsTotal, runsTrained, runsStoredBefore, elapsedS, ...files },

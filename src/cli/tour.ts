@@ -1,12 +1,13 @@
 /** `slalom tour`, which is `npm start`: exercise 1 completely and exercise 2 in short, trained, summarised, drawn. */
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BackendChoice } from "../launch/backendChoice.js";
 import { loadStudies, sourcesOf } from "../launch/studySource.js";
 import { duration } from "../report/words.js";
 import { exitCodes } from "./exit.js";
 import type { Output } from "./output.js";
-import { tell } from "./run.js";
-import { type TrainedStudy, trainStudies } from "./training.js";
+import { type Told, tell } from "./run.js";
+import { trainStudies } from "./training.js";
 
 export interface TourOptions {
   readonly out: string;
@@ -25,19 +26,23 @@ export async function tour({ out, fresh, backend }: TourOptions, output: Output)
     const sources = sourcesOf(path, studies);
     entries.push(...studies.map((study, i) => ({ study, source: sources[i] })));
   }
-  const told: { study: object; runs: object[] }[] = [];
+  const told: Told[] = [];
   const pages: string[] = [];
-  const trained: TrainedStudy[] = await trainStudies(
+  await trainStudies(
     entries,
-    { out, backend, fresh, announce: true },
+    {
+      out,
+      backend,
+      fresh,
+      announce: true,
+      onTrained: (one) => {
+        if (one.outcome.status === "interrupted") return;
+        told.push(tell(one, { figures: true }, output));
+        pages.push(join(one.stored.folder, "report.html"));
+      },
+    },
     output,
   );
-  for (const one of trained) {
-    if (one.outcome.status === "interrupted") continue;
-    const result = tell(one, { figures: true }, output);
-    told.push(result);
-    pages.push(`${one.stored.folder}/report.html`);
-  }
   const interrupted = told.length < entries.length;
   output.result({
     status: interrupted ? "interrupted" : "completed",
@@ -45,7 +50,7 @@ export async function tour({ out, fresh, backend }: TourOptions, output: Output)
     runs: told.flatMap(({ runs }) => runs),
   });
   if (interrupted) {
-    output.note(`Interrupted. What was done is kept in ${out}; slalom tour goes on from there.`);
+    output.note(`Finished runs are kept in ${out}; slalom tour goes on from there.`);
     return exitCodes.interrupted;
   }
   const { style } = output;

@@ -23,6 +23,8 @@ export interface TrainingOptions {
   readonly fresh?: boolean;
   /** Says what is trained, on standard error; progress is shown in any case. */
   readonly announce: boolean;
+  /** Told of each study when it is trained or interrupted, before the next begins. */
+  readonly onTrained?: (trained: TrainedStudy) => void;
 }
 
 export interface StudyToTrain {
@@ -46,18 +48,20 @@ export async function trainStudies(
   if (options.fresh) {
     for (const { study } of studies) if (store.has(study.name)) store.removeStudy(study.name);
   }
-  let view: ProgressView | undefined;
-  const interrupt = listenForInterrupt(() => view?.stopping());
   const trained: TrainedStudy[] = [];
   const workers = await startWorkers({
     backend: options.backend,
     count: options.workers ?? usefulWorkers(studies.map(({ study }) => study)),
   });
+  let view: ProgressView | undefined;
+  const interrupt = listenForInterrupt(() => view?.stopping());
   try {
-    for (const { study, source } of studies) {
+    for (const [i, { study, source }] of studies.entries()) {
       if (interrupt.signal.aborted) break;
-      if (options.announce)
-        output.note(announcement(study, workers.backendDescription, workers.count, output));
+      if (options.announce) {
+        const text = announcement(study, workers.backendDescription, workers.count, output);
+        output.note(i === 0 ? text : `\n${text}`);
+      }
       view = progressView(study.name, output);
       const { show, end } = view;
       try {
@@ -67,11 +71,11 @@ export async function trainStudies(
           signal: interrupt.signal,
           onProgress: show,
         });
-        end();
         trained.push({ study, outcome, stored: loadStudy(outcome.folder) });
       } finally {
         end();
       }
+      options.onTrained?.(trained[i]);
     }
   } finally {
     interrupt.release();

@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { invariant, SlalomError } from "../base/errors.js";
 import type { Backend } from "../compile/backend.js";
 import { executeTask, type Study, type TaskProgress } from "../lab/index.js";
+import type { Dataset } from "../learn/datasets/dataset.js";
 import { openStore } from "../runs/index.js";
 import { makeBackend } from "./backendChoice.js";
 import type { FromWorker, SentError, ToWorker, WorkerStart } from "./messages.js";
@@ -18,7 +19,7 @@ await serve(parentPort, workerData as WorkerStart);
 
 async function serve(port: NonNullable<typeof parentPort>, start: WorkerStart): Promise<void> {
   const send = (message: FromWorker): void => port.postMessage(message);
-  const studies = new Map<string, Promise<Study>>();
+  const studies = new Map<string, Promise<Loaded>>();
   let abort = new AbortController();
   let backend: Backend;
   try {
@@ -35,11 +36,12 @@ async function serve(port: NonNullable<typeof parentPort>, start: WorkerStart): 
     abort = new AbortController();
     const reports = throttled((progress) => send({ kind: "progress", ...progress }));
     try {
-      const study = await loadOnce(studies, message.source);
+      const { study, dataset } = await loadOnce(studies, message.source);
       checkSame(study, message.fingerprint, message.study);
       await executeTask(study, message.task, {
         backend,
         store: openStore(message.storeRoot),
+        ...(dataset && { dataset }),
         signal: abort.signal,
         onProgress: reports.see,
       });
@@ -53,11 +55,22 @@ async function serve(port: NonNullable<typeof parentPort>, start: WorkerStart): 
   send({ kind: "ready", backendDescription: backend.description });
 }
 
-function loadOnce(studies: Map<string, Promise<Study>>, source: StudySource): Promise<Study> {
+interface Loaded {
+  readonly study: Study;
+  readonly dataset?: Dataset;
+}
+
+/** The study and its data, loaded for its first task. */
+function loadOnce(studies: Map<string, Promise<Loaded>>, source: StudySource): Promise<Loaded> {
   const key = JSON.stringify(source);
-  const loaded = studies.get(key) ?? loadStudy(source);
+  const loaded = studies.get(key) ?? load(source);
   studies.set(key, loaded);
   return loaded;
+}
+
+async function load(source: StudySource): Promise<Loaded> {
+  const study = await loadStudy(source);
+  return { study, dataset: await study.problem.dataset?.load() };
 }
 
 /** Passes on the latest progress at most every 50 ms; runs that ended are gathered, none is lost. */
