@@ -18,6 +18,14 @@ export {
   stabilityLimit,
 } from "./methods.js";
 export {
+  type LeastLossOptions,
+  type LeastLossProgress,
+  type LeastLossResult,
+  type LossAndGradient,
+  leastLoss,
+  type Objective,
+} from "./minimum.js";
+export {
   type DivergenceOptions,
   type DivergencePrediction,
   predictDivergence,
@@ -28,3 +36,4 @@ export {
   quadraticModes,
 } from "./prediction.js";
 export { conditionNumber, type Matrix, type Spectrum, spectrum } from "./spectrum.js";
+export { type SplitLoss, type SplitLossOptions, splitLoss } from "./splitLoss.js";
