@@ -52,19 +52,23 @@ export function doctor(output: Output): void {
 }
 
 function libraryTable({ libraries }: GemmProbe, { style }: Output): string {
-  const labels = libraries[0].rates.map(({ label }) => label);
-  return columns(
+  const shapes = libraries[0].rates.map(({ label }) => {
+    const [, name, sizes] = /^(\D*)(\d.*)$/.exec(label) ?? ["", label, ""];
+    return { name: name.trim() || "square", sizes };
+  });
+  const table = columns(
     libraries.map(({ title, version, path, rates }, i) => [
       `${title} ${version.split(" ")[0]}`.trim() + (i === 0 ? " (in use)" : ""),
       ...rates.map(({ gflops }) => gflops.toFixed(gflops < 10 ? 1 : 0)),
       path === "" ? "ours" : path,
     ]),
     {
-      header: ["library", ...labels, "from"],
-      align: ["left", ...labels.map(() => "right" as const)],
+      header: ["library", ...shapes.map(({ name }) => name), "from"],
+      align: ["left", ...shapes.map(() => "right" as const)],
       style,
     },
   );
+  return `${table}\n${style.dim(shapes.map(({ name, sizes }) => `${name} ${sizes}`).join("; "))}`;
 }
 
 export interface Advice {

@@ -17,7 +17,11 @@ export function showOptimizers(name: string | undefined, output: Output): void {
       .join(" "),
   ]);
   output.text(
-    columns(rows, { header: ["name", "", "hyperparameters with their defaults"], style: output.style }),
+    columns(rows, {
+      header: ["name", "", "hyperparameters with their defaults"],
+      style: output.style,
+      width: output.width,
+    }),
   );
   output.text(output.style.dim("\nOne in full: slalom optimizers adam"));
 }
@@ -42,7 +46,12 @@ function showOptimizer(optimizer: Optimizer, output: Output): void {
         rangeOf(hyperparameter),
         hyperparameter.meaning,
       ]),
-      { header: ["name", "default", "search in", "meaning"], align: ["left", "right"], style: output.style },
+      {
+        header: ["name", "default", "search in", "meaning"],
+        align: ["left", "right"],
+        style: output.style,
+        width: output.width,
+      },
     ),
   );
   output.text(

@@ -2,6 +2,7 @@
 import { unknownName } from "../base/errors.js";
 import { sizeOf } from "../base/shape.js";
 import { type NamedProblem, problems } from "../learn/problems/index.js";
+import { integer } from "../report/words.js";
 import { columns } from "./columns.js";
 import type { Output } from "./output.js";
 
@@ -14,12 +15,12 @@ export async function showProblems(name: string | undefined, output: Output): Pr
   output.text(
     columns(
       problems.map((problem) => [problem.name, problem.summary]),
-      { style: output.style },
+      { style: output.style, width: output.width },
     ),
   );
   output.text(
     output.style.dim(
-      "\nOne in full: slalom problems rosenbrock. A run of one: slalom train rosenbrock --optimizer adam --set lr=0.05",
+      "\nOne in full: slalom problems rosenbrock\nA run of one: slalom train rosenbrock --optimizer adam --set lr=0.05",
     ),
   );
 }
@@ -59,15 +60,15 @@ async function showProblem(named: NamedProblem, output: Output): Promise<void> {
   output.result({ ...describe(named), parameters, parameterCount: numbers });
   const { defaults, optimum } = problem;
   const data = dataset && [
-    `${dataset.train.count} training`,
-    ...(dataset.validation ? [`${dataset.validation.count} validation`] : []),
-    ...(dataset.test ? [`${dataset.test.count} test`] : []),
+    `${integer(dataset.train.count)} training`,
+    ...(dataset.validation ? [`${integer(dataset.validation.count)} validation`] : []),
+    ...(dataset.test ? [`${integer(dataset.test.count)} test`] : []),
   ];
   const rows: [string, string][] = [
     [
       "parameters",
       parameters.map(({ name, shape }) => `${name} [${shape.join(",")}]`).join(", ") +
-        ` (${numbers} numbers)`,
+        ` (${integer(numbers)} numbers)`,
     ],
     ...(dataset && data
       ? [["data", `${dataset.title}: ${data.join(", ")} examples`] as [string, string]]
@@ -83,5 +84,5 @@ async function showProblem(named: NamedProblem, output: Output): Promise<void> {
     ["options", JSON.stringify(problem.options)],
   ];
   output.text(`${output.style.bold(named.name)}  ${named.summary}\n`);
-  output.text(columns(rows, { style: output.style }));
+  output.text(columns(rows, { style: output.style, width: output.width }));
 }

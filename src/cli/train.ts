@@ -5,7 +5,7 @@ import { loadStudy, type TrainSource } from "../launch/studySource.js";
 import { duration, integer, metricName } from "../report/words.js";
 import type { RunSummary, StoredRun } from "../runs/index.js";
 import type { TargetArgument } from "./arguments.js";
-import { columns } from "./columns.js";
+import { columns, wrapped } from "./columns.js";
 import { exitCodes } from "./exit.js";
 import type { Output } from "./output.js";
 import { runResult, studyResult } from "./results.js";
@@ -70,7 +70,7 @@ function printRun(run: StoredRun, { study }: TrainedStudy, output: Output): void
     `seed ${configuration.seed}`,
     study.dtype,
   ];
-  output.text(`${style.bold(study.title)}\n${style.dim(facts.join(" · "))}\n`);
+  output.text(`${style.bold(study.title)}\n${style.dim(wrapped(facts.join(" · "), output.width))}\n`);
   output.text(lossTable(run, output));
   if (run.summary) output.text(`\n${ending(run.summary, output)}`);
 }

@@ -107,10 +107,17 @@ export function outcomeLine({ outcome, stored }: TrainedStudy): string {
   return `${verb} ${trained} of ${counted(runsTotal, "run")} in ${duration(elapsedS)}${before}${divergedText}.`;
 }
 
-/** A worker for each core, but no more than the largest study has runs. */
+/**
+ * A worker for each core, but no more than the largest study has runs; and one for work that is done before a second
+ * would be ready: a worker starts within about 0.3 s, in which it makes a hundred thousand steps without data.
+ */
 function usefulWorkers(studies: readonly Study[]): number {
-  return Math.max(1, Math.min(coreCount(), ...[Math.max(...studies.map(runCount))]));
+  const isSmall = (study: Study): boolean =>
+    study.problem.dataset === undefined && runCount(study) * (study.steps ?? 0) <= smallSteps;
+  return studies.every(isSmall) ? 1 : Math.min(coreCount(), Math.max(...studies.map(runCount)));
 }
+
+const smallSteps = 100_000;
 
 const runCount = ({ optimizers, seeds }: Study): number =>
   seeds.length *
