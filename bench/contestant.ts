@@ -22,11 +22,12 @@ export class Contestant {
   ) {}
 
   static async start(spec: ContestantSpec, workload: Workload, places: ContestantPlaces): Promise<Started> {
-    const argument = JSON.stringify({ ...workload, ...spec, data: places.data });
+    const argument = (copy: number): string =>
+      JSON.stringify({ ...workload, ...spec, copy, data: places.data });
     const [command, ...args] = commandOf(spec, places);
     const processes = Array.from(
       { length: spec.copies ?? 1 },
-      () => new LineProcess(command, [...args, argument]),
+      (_, copy) => new LineProcess(command, [...args, argument(copy)]),
     );
     const answers = await Promise.all(processes.map((process) => process.next()));
     const [first] = answers;

@@ -9,7 +9,7 @@ from functools import partial
 import protocol
 
 spec = protocol.specification()
-protocol.pin(spec["threads"])
+protocol.pin(spec["threads"], spec["copy"])
 try:
     import jax
     import jax.numpy as jnp

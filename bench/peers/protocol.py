@@ -12,12 +12,15 @@ def specification():
     return json.loads(sys.argv[1])
 
 
-def pin(threads):
-    """Keeps the process on its first `threads` cores; call before importing a library that starts threads."""
-    os.environ["OMP_NUM_THREADS"] = str(threads)
+def pin(threads, copy):
+    """
+    Keeps this process on `threads` cores, each copy on its own: for a library that starts a thread for every core that
+    it sees. Call before importing it.
+    """
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, cores[:threads])
+        first = (copy * threads) % len(cores)
+        os.sched_setaffinity(0, cores[first : first + threads])
 
 
 def absent(reason):

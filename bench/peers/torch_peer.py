@@ -5,10 +5,12 @@ Forms: "eager"; "compiled" (torch.compile over the whole step, optimizer include
 over all lanes of a seed). Optimizers are the fused ones. Data are float32 in memory and shuffled every epoch; losses are
 kept as tensors and looked at once at the end.
 """
+import os
+
 import protocol
 
 spec = protocol.specification()
-protocol.pin(spec["threads"])
+os.environ["OMP_NUM_THREADS"] = str(spec["threads"])
 try:
     import torch
     import torch.nn.functional as F
