@@ -1,5 +1,5 @@
 /** `slalom tour`, which is `npm start`: exercise 1 completely and exercise 2 in short, trained, summarised, drawn. */
-import { join } from "node:path";
+import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BackendChoice } from "../launch/backendChoice.js";
 import { loadStudies, sourcesOf } from "../launch/studySource.js";
@@ -58,10 +58,17 @@ export async function tour({ out, fresh, backend }: TourOptions, output: Output)
     `\n${style.bold(`Done in ${duration((performance.now() - started) / 1000)}.`)} Open in a browser:`,
   );
   for (const page of pages) output.text(`  ${page}`);
+  const slalom = ownName();
   output.text(
     style.dim(
-      "\nNext: slalom doctor, slalom compare ex2-mnist-short, or a study of your own: slalom help run",
+      `\nNext: ${slalom} doctor\n      ${slalom} compare ex2-mnist-short\n      ${slalom} help run, for a study of your own`,
     ),
   );
   return exitCodes.success;
+}
+
+/** How this program was called: in a clone that is not installed there is no `slalom`. */
+function ownName(): string {
+  const script = process.argv[1] ?? "";
+  return basename(script) === "main.js" ? `node ${relative(process.cwd(), script)}` : "slalom";
 }
