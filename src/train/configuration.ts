@@ -23,7 +23,7 @@ export interface LaneTraining {
   readonly evaluate: readonly SplitName[];
   /** Steps between evaluations; the last step is always evaluated. */
   readonly evaluateEvery: number;
-  /** Steps between rows of the training loss. */
+  /** Steps between rows of the loss that steps see, 0 for none. At a step that is evaluated that row is the only one. */
   readonly recordEvery: number;
   /** Whether rows hold the parameters, as "parameter.<name>": for problems of a few numbers. */
   readonly recordParameters: boolean;
@@ -39,14 +39,18 @@ export const hasExactLoss = ({ dataset, batchSize }: LaneTraining): boolean =>
   dataset === undefined || batchSize === "full";
 
 /** As rows name a metric of a split: "validationAccuracy". */
-export const metricName = (split: SplitName, metric: string): string =>
-  split + metric[0].toUpperCase() + metric.slice(1);
+export const metricName = (split: SplitName, metric: string): string => split + capitalised(metric);
+
+const capitalised = (text: string): string => text[0].toUpperCase() + text.slice(1);
 
 /** As rows name the numbers of a parameter: "parameter.b" for a scalar, "parameter.w.0", "parameter.w.1", ... */
 export const parameterMetrics = (name: string, shape: Shape): string[] =>
   shape.length === 0
     ? [`parameter.${name}`]
     : Array.from({ length: sizeOf(shape) }, (_, i) => `parameter.${name}.${i}`);
+
+/** As the last row of a training on batches names what all training examples give: "finalTrainLoss". */
+export const finalMetricName = (metric: string): string => `finalTrain${capitalised(metric)}`;
 
 /** Every metric that the rows of a training hold. */
 export function metricsOf(training: LaneTraining): string[] {
@@ -57,6 +61,7 @@ export function metricsOf(training: LaneTraining): string[] {
     ...training.evaluate.flatMap((split) =>
       ["loss", ...built.metrics].map((metric) => metricName(split, metric)),
     ),
+    ...(hasExactLoss(training) ? [] : ["loss", ...built.metrics].map(finalMetricName)),
     ...(training.recordEvery > 0 && !hasExactLoss(training) ? ["batchLoss"] : []),
     ...(training.recordParameters
       ? parameters.flatMap(([name, { shape }]) => parameterMetrics(name, shape))

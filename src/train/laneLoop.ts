@@ -10,6 +10,7 @@ import type { MetricRow } from "../runs/records.js";
 import type { RunOutcome } from "../runs/summary.js";
 import { compacted } from "./compaction.js";
 import {
+  finalMetricName,
   hasExactLoss,
   type LaneTraining,
   metricName,
@@ -176,6 +177,9 @@ export class LaneLoop {
     for (const split of this.training.evaluate) {
       for (const [metric, values] of this.evaluateSplit(split)) measured.set(metric, values);
     }
+    if (!this.exactLoss && this.step === this.training.steps) {
+      for (const [metric, values] of this.evaluateTrainingSplit()) measured.set(metric, values);
+    }
     let parameters: ReturnType<LaneLoop["parameterTraces"]> = [];
     if (this.exactLoss) {
       this.executable.run(measureEntry, 1);
@@ -197,6 +201,20 @@ export class LaneLoop {
 
   /** Mean loss and metrics of each lane over a split, named as rows name them: "validationAccuracy". */
   private evaluateSplit(split: SplitName): [string, TypedArray][] {
+    return this.meansOver(split).map(([metric, means]) => [metricName(split, metric), means]);
+  }
+
+  /** What the parameters as they stand give on all training examples; the loss is that which training descends. */
+  private evaluateTrainingSplit(): [string, TypedArray][] {
+    const { dataset, problem } = this.training;
+    const factor = problem.reduction === "sum" ? dataset!.train.count : 1;
+    return this.meansOver("train").map(([metric, means]) => [
+      finalMetricName(metric),
+      metric === "loss" ? means.map((mean) => factor * mean) : means,
+    ]);
+  }
+
+  private meansOver(split: SplitName): [string, Float64Array][] {
     const metrics = ["loss", ...this.program.built.metrics];
     const width = this.places.length;
     for (const metric of metrics)
@@ -208,7 +226,7 @@ export class LaneLoop {
     for (; left > 0; left -= capacity) this.executable.run(evaluateEntry(split), Math.min(left, capacity));
     return metrics.map((metric) => {
       const means = Float64Array.from(this.executable.read(names.total(metric)), (total) => total / count);
-      return [metricName(split, metric), means];
+      return [metric, means];
     });
   }
 

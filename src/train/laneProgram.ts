@@ -17,7 +17,7 @@ import {
   type Parameters,
 } from "../learn/problems/problem.js";
 import { batch as batchGraph, grad } from "../transform/index.js";
-import { type LaneTraining, stepsPerEpoch } from "./configuration.js";
+import { hasExactLoss, type LaneTraining, stepsPerEpoch } from "./configuration.js";
 
 export interface LaneProgram {
   readonly program: Program;
@@ -94,7 +94,9 @@ class Builder {
     if (dataset) {
       const position = this.shared(names.position, [], "int32");
       for (const metric of ["loss", ...built.metrics]) this.perLane(names.total(metric), []);
-      for (const split of training.evaluate) {
+      // Losses of batches tell the loss at no parameters: the last ones are evaluated on all of the training split.
+      const atEnd: readonly SplitName[] = hasExactLoss(training) ? [] : ["train"];
+      for (const split of new Set([...training.evaluate, ...atEnd])) {
         if (!dataset[split])
           throw new SlalomError(
             "data",

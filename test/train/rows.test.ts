@@ -5,8 +5,10 @@ import { nullBackend } from "../../src/backends/null/index.js";
 import { referenceBackend } from "../../src/backends/reference/index.js";
 import type { Plan } from "../../src/compile/plan.js";
 import { add, log, mul, square, sum } from "../../src/graph/index.js";
+import { regression, sourceOf } from "../../src/learn/datasets/index.js";
+import { softmaxRegression } from "../../src/learn/models/index.js";
 import { adam, sgd } from "../../src/learn/optimizers/index.js";
-import { functionProblem } from "../../src/learn/problems/index.js";
+import { functionProblem, regressionProblem } from "../../src/learn/problems/index.js";
 import { laneProgram, stepEntry, variableNames } from "../../src/train/index.js";
 import { classifying, descent, train } from "./support.js";
 
@@ -57,10 +59,60 @@ describe("rows", () => {
     expect(Object.keys(rows[0][0]).sort()).toEqual(
       ["step", "epoch", "timeS", "trainLoss", "validationLoss", "validationAccuracy"].sort(),
     );
+    expect(Object.keys(rows[0][2]).sort()).toEqual(
+      [...Object.keys(rows[0][0]), "finalTrainLoss", "finalTrainAccuracy"].sort(),
+    );
     const times = rows[0].map(({ timeS }) => timeS);
     expect(times).toEqual([...times].sort((a, b) => a - b));
     expect(times[0]).toBeGreaterThan(0);
     expect(outcomes[0].timeS).toBe(times[2]);
+  });
+});
+
+describe("the last row of a training on batches", () => {
+  test("holds loss and accuracy of the final parameters on all training examples", async () => {
+    const training = await classifying(adam({ lr: [0.01, 0.1] }), {
+      batchSize: 40,
+      steps: 7,
+      dtype: "float64",
+    });
+    const { train: split, scale, offset, classes } = training.dataset;
+    const { rows, outcomes } = await train(training, cpuBackend());
+    for (const lane of [0, 1]) {
+      const [weight, bias] = Object.values(outcomes[lane].parameters!);
+      let [loss, right] = [0, 0];
+      for (let i = 0; i < split.count; i++) {
+        const x = Array.from(split.inputs.data.subarray(5 * i, 5 * i + 5), (raw) => raw * scale + offset);
+        const logits = Array.from({ length: classes! }, (_, c) =>
+          x.reduce((sum, value, j) => sum + value * weight[5 * c + j], bias[c]),
+        );
+        const label = split.targets.data[i];
+        loss += Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0)) - logits[label];
+        right += logits.indexOf(Math.max(...logits)) === label ? 1 : 0;
+      }
+      const last = rows[lane].at(-1)!;
+      expect(last.step).toBe(7);
+      expect(last.finalTrainLoss).toBeCloseTo(loss / split.count, 12);
+      expect(last.finalTrainAccuracy).toBeCloseTo(right / split.count, 12);
+      expect(rows[lane].filter((row) => "finalTrainLoss" in row)).toHaveLength(1);
+    }
+  });
+
+  test("holds the sum where the problem descends a sum, whatever the batches", async () => {
+    const inputs = Array.from({ length: 13 }, (_, i) => [Math.sin(i)]);
+    const targets = inputs.map(([x], i) => 2 * x - 1 + 0.3 * Math.cos(5 * i));
+    const source = sourceOf(regression({ name: "line", inputs, targets }));
+    const problem = regressionProblem({ dataset: source, model: softmaxRegression(), reduction: "sum" });
+    const dataset = await source.load();
+    const training = descent([0.05], { problem, dataset, batchSize: 5, steps: 8, recordParameters: false });
+    const { rows, outcomes } = await train(training, referenceBackend());
+    const [weight, bias] = Object.values(outcomes[0].parameters!);
+    const errors = inputs.map(([x], i) => weight[0] * x + bias[0] - targets[i]);
+    const sum = errors.reduce((total, error) => total + error ** 2, 0);
+    expect(rows[0].at(-1)!.finalTrainLoss).toBeCloseTo(sum, 6);
+    expect(rows[0].at(-1)).not.toHaveProperty("finalTrainAccuracy");
+    const whole = await train({ ...training, batchSize: "full" }, referenceBackend());
+    expect(whole.rows[0].filter((row) => "finalTrainLoss" in row)).toEqual([]);
   });
 });
 
@@ -184,7 +236,7 @@ describe("compiling", () => {
       nullBackend((plan) => plans.push(plan)),
     );
     expect(plans).toHaveLength(1);
-    expect(Object.keys(plans[0].entries)).toEqual(["step", "evaluate validation"]);
+    expect(Object.keys(plans[0].entries)).toEqual(["step", "evaluate validation", "evaluate train"]);
   });
 
   test("is not repeated for other hyperparameters, steps or seeds of a program", () => {
