@@ -29,7 +29,11 @@ export interface StudyOptions {
   readonly evaluateEvery?: number;
   /** Steps between rows of the training loss; by default every step without batches, and none with. */
   readonly recordEvery?: number;
-  /** When a metric reaches a value: `[{ metric: "validationAccuracy", value: 0.92 }]`. */
+  /**
+   * When a metric reaches a value: `[{ metric: "validationAccuracy", value: 0.92 }]`. Measured at evaluations and
+   * recorded steps; the step, the epoch and the training seconds until then are kept. Those seconds are a run's share
+   * of the time of the steps it trained in beside others, without evaluation, compilation and start-up.
+   */
   readonly targets?: readonly TargetOption[];
   /** Comparisons at settings of your own, beside those at each optimizer's best. */
   readonly comparisons?: readonly Comparison[];
