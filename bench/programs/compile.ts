@@ -24,7 +24,7 @@ export interface CompileTimes {
 export async function main(): Promise<void> {
   const [study] = await loadStudies(exercise2File);
   const dataset = await study.problem.dataset!.load();
-  const tasks = tasksFor(configurationsOf(study, dataset, study.seeds), { workers: 2, maxLanes: 64 });
+  const tasks = tasksFor(configurationsOf(study, dataset, study.seeds, "cpu"), { workers: 2, maxLanes: 64 });
   const first = study.optimizers.map((_, choice) => tasks.find((task) => task.choice === choice)!);
   const start = performance.now();
   const backend = cpuBackend();

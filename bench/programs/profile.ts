@@ -54,7 +54,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const options = program.opts<ProfileOptions>();
   const study = (await loadStudies(program.args[0]))[Number(options.study)];
   const dataset = await study.problem.dataset?.load();
-  const all = configurationsOf(study, dataset, study.seeds.slice(0, 1));
+  const all = configurationsOf(study, dataset, study.seeds.slice(0, 1), "cpu");
   const tasks = tasksFor(all, { workers: 1, maxLanes: Number(options.lanes ?? 64) });
   for (const [choice, { optimizer }] of study.optimizers.entries()) {
     if (options.optimizer !== undefined && optimizer.id !== options.optimizer) continue;

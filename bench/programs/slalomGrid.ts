@@ -33,7 +33,7 @@ export async function gridRunner(spec: Workload & ContestantSpec): Promise<Runne
   const workers = await startWorkers({ backend: { backend: "cpu", gemm }, count: spec.threads });
   const [study] = await loadStudies(exercise2File, { epochs: 1, seeds: spec.seeds! });
   return {
-    description: workers.backendDescription,
+    description: workers.backend.description,
     work: await gridWork(study, spec.threads),
     async run(epochs) {
       const root = mkdtempSync(join(tmpdir(), "slalom-bench-"));
@@ -59,7 +59,7 @@ async function gridWork(study: Study, workers: number): Promise<StepWork> {
   const { count, inputs } = dataset.train;
   const perEpoch = stepsPerEpoch(count, study.batchSize);
   const batchBytes = (inputs.data.byteLength / count) * (study.batchSize as number);
-  const configurations = configurationsOf(study, dataset, study.seeds);
+  const configurations = configurationsOf(study, dataset, study.seeds, "cpu");
   const tasks = tasksFor(configurations, { workers, maxLanes: 64 });
   const parts = tasks.flatMap((task: Task) => {
     const program = laneProgram(laneTraining(study, dataset, task), task.configurations.length);

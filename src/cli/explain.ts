@@ -72,7 +72,7 @@ async function largestTask(study: Study, optimizer: string | undefined): Promise
   if (choice < 0) throw unknownName(`optimizer of "${study.name}"`, optimizer ?? "", ids);
   const tasks: Task[] = [];
   const collector: Executor = {
-    backendDescription: "explain",
+    backend: { name: "cpu", description: "explain" },
     workers: coreCount(),
     execute: async (_study, all) => {
       tasks.push(...all);

@@ -59,7 +59,7 @@ export async function trainStudies(
     for (const [i, { study, source }] of studies.entries()) {
       if (interrupt.signal.aborted) break;
       if (options.announce) {
-        const text = announcement(study, workers.backendDescription, workers.count, output);
+        const text = announcement(study, workers.backend.description, workers.count, output);
         output.note(i === 0 ? text : `\n${text}`);
       }
       view = progressView(study.name, output);

@@ -4,10 +4,14 @@ import { SlalomError } from "../base/errors.js";
 import { formatType, sizeOf, type TensorType } from "../base/shape.js";
 import type { Program } from "./program.js";
 
-export interface Backend {
+export interface BackendLabel {
+  /** As the command line takes it: "cpu". */
   readonly name: string;
   /** What it found and chose, in one line for people: `cpu (oneDNN 2.6.3, relaxed SIMD)`. */
   readonly description: string;
+}
+
+export interface Backend extends BackendLabel {
   /** Throws a SlalomError "device" if the program does not fit into memory. */
   compile(program: Program): Executable;
 }

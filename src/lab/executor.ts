@@ -2,7 +2,7 @@
  * Whoever trains the tasks of a study. Results go from the training thread straight into the store; only
  * progress comes back.
  */
-import type { Backend } from "../compile/backend.js";
+import type { Backend, BackendLabel } from "../compile/backend.js";
 import type { Dataset } from "../learn/datasets/dataset.js";
 import { type RunWriter, runId, type Store } from "../runs/index.js";
 import { trainLanes } from "../train/index.js";
@@ -12,8 +12,8 @@ import { laneTraining, type Task } from "./tasks.js";
 
 /** Trains tasks: in this thread (`inThread`), or in worker threads. */
 export interface Executor {
-  /** As `slalom doctor` prints the backend. */
-  readonly backendDescription: string;
+  /** Its name goes into every run, its description into the study. */
+  readonly backend: BackendLabel;
   /** Tasks that it trains at a time. */
   readonly workers: number;
   /** Trains all tasks; rejects at the first that fails to train at all. Ends early when the signal says so. */
@@ -28,7 +28,7 @@ export interface ExecutionHooks {
 
 /** Executes tasks one after another in the calling thread. */
 export const inThread = (backend: Backend): Executor => ({
-  backendDescription: backend.description,
+  backend,
   workers: 1,
   async execute(study, tasks, { store, signal, onProgress }) {
     const dataset = await study.problem.dataset?.load();

@@ -44,7 +44,7 @@ export async function runStudy(study: Study, options: RunStudyOptions): Promise<
   const dataset = await study.problem.dataset?.load();
   checkTargets(study, dataset);
   const stored = storedStudy(study, dataset, options);
-  const all = configurationsOf(study, dataset, stored.record.seeds);
+  const all = configurationsOf(study, dataset, stored.record.seeds, executor.backend.name);
   const missing = new Set(stored.missing(all.map(({ configuration }) => configuration)));
   const tasks = tasksFor(
     all.filter(({ configuration }) => missing.has(configuration)),
@@ -80,7 +80,7 @@ function storedStudy(
   const versions = {
     slalom: slalomVersion(),
     node: process.version,
-    backend: executor.backendDescription,
+    backend: executor.backend.description,
     cpu: cpus()[0]?.model ?? "unknown",
   };
   return store.createStudy(recordOf(study, versions, isDeterministic(study, dataset)), { ifExists });

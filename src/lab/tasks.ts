@@ -55,11 +55,12 @@ export function recordOf(study: Study, versions: Versions, deterministic: boolea
   };
 }
 
-/** Every run that the study consists of: for each optimizer the product of its settings, for each seed. */
+/** Every run that the study consists of: for each optimizer the product of its settings, for each seed; on the backend of this name. */
 export function configurationsOf(
   study: Study,
   dataset: Dataset | undefined,
   seeds: readonly number[],
+  backend: string,
 ): { choice: number; configuration: RunConfiguration }[] {
   const steps = totalSteps(study, dataset);
   return study.optimizers.flatMap((choice, i) => {
@@ -82,7 +83,7 @@ export function configurationsOf(
           steps,
           shuffle: study.shuffle,
           dtype: study.dtype,
-          backend: "cpu",
+          backend,
         },
       })),
     );

@@ -5,6 +5,7 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { SlalomError } from "../base/errors.js";
+import type { BackendLabel } from "../compile/backend.js";
 import type { ExecutionHooks, Executor, Study, Task } from "../lab/index.js";
 import type { BackendChoice } from "./backendChoice.js";
 import type { FromWorker, SentError, ToWorker, WorkerStart } from "./messages.js";
@@ -18,7 +19,7 @@ export interface WorkersOptions {
 
 /** Running workers; `close` ends them. */
 export interface Workers {
-  readonly backendDescription: string;
+  readonly backend: BackendLabel;
   readonly count: number;
   /** Trains the tasks of the study that `source` gives. */
   executorFor(source: StudySource): Executor;
@@ -44,13 +45,13 @@ export async function startWorkers({ backend, count = coreCount() }: WorkersOpti
     await Promise.all(members.map((member) => member.end()));
   };
   try {
-    const [backendDescription] = await Promise.all(members.map((member) => member.ready));
+    const [running] = await Promise.all(members.map((member) => member.ready));
     return {
-      backendDescription,
+      backend: running,
       count,
       close,
       executorFor: (source) => ({
-        backendDescription,
+        backend: running,
         workers: count,
         execute: (study, tasks, hooks) => execute(members, source, study, tasks, hooks),
       }),
@@ -116,7 +117,7 @@ type Progress = Omit<FromWorker & { kind: "progress" }, "kind">;
 /** One worker thread, seen from the main thread. */
 class Member {
   /** How its backend describes itself; rejects when it can't be made. */
-  readonly ready: Promise<string>;
+  readonly ready: Promise<BackendLabel>;
   private readonly worker: Worker;
   private onMessage: (message: FromWorker) => void = () => {};
   private onDeath: (error: unknown) => void = () => {};
@@ -136,7 +137,7 @@ class Member {
     this.ready = new Promise((resolve, reject) => {
       this.onDeath = reject;
       this.onMessage = (message) => {
-        if (message.kind === "ready") resolve(message.backendDescription);
+        if (message.kind === "ready") resolve(message.backend);
         if (message.kind === "failed") reject(received(message.error));
       };
     });

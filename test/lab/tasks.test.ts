@@ -35,7 +35,7 @@ const small = (options: Partial<StudyOptions> = {}) =>
 
 describe("runs", () => {
   test("are the product of the settings in their order, for each seed", async () => {
-    const runs = configurationsOf(small(), await source.load(), [0, 1]);
+    const runs = configurationsOf(small(), await source.load(), [0, 1], "cpu");
     expect(
       runs.map(({ choice, configuration: { optimizer, hyperparameters: h, seed } }) =>
         [choice, optimizer, h.lr, h.momentum, seed].join(" "),
@@ -80,7 +80,7 @@ describe("runs", () => {
       "Gradient descent (cosine, 2)",
       "Adam",
     ]);
-    const ids = configurationsOf({ ...asked, steps: 5 }, undefined, [0]).map(({ configuration }) =>
+    const ids = configurationsOf({ ...asked, steps: 5 }, undefined, [0], "cpu").map(({ configuration }) =>
       runId(configuration),
     );
     expect(new Set(ids).size).toBe(optimizers.length);
@@ -89,7 +89,7 @@ describe("runs", () => {
 
 describe("tasks", () => {
   const sizes = (workers: number, maxLanes: number): string[] => {
-    const runs = configurationsOf({ ...small(), steps: 15 }, undefined, [0, 1]);
+    const runs = configurationsOf({ ...small(), steps: 15 }, undefined, [0, 1], "cpu");
     const tasks = tasksFor(runs, { workers, maxLanes });
     const covered = tasks.flatMap(({ configurations }) => configurations.map(runId)).sort();
     expect(covered).toEqual(runs.map(({ configuration }) => runId(configuration)).sort());
@@ -118,7 +118,7 @@ describe("tasks", () => {
   test("tell the loop to evaluate each epoch, or without batches to record each step", async () => {
     const dataset = await source.load();
     const asked = small();
-    const [task] = tasksFor(configurationsOf(asked, dataset, [0]), { workers: 1, maxLanes: 64 });
+    const [task] = tasksFor(configurationsOf(asked, dataset, [0], "cpu"), { workers: 1, maxLanes: 64 });
     expect(laneTraining(asked, dataset, task)).toMatchObject({
       steps: 15,
       evaluate: ["validation"],
@@ -128,7 +128,7 @@ describe("tasks", () => {
       lanes: task.configurations.map(({ hyperparameters }) => hyperparameters),
     });
     const exact = study({ problem: linearRegression(), optimizers: [sgd()], steps: 350 });
-    const [own] = tasksFor(configurationsOf(exact, undefined, [0]), { workers: 1, maxLanes: 64 });
+    const [own] = tasksFor(configurationsOf(exact, undefined, [0], "cpu"), { workers: 1, maxLanes: 64 });
     expect(laneTraining(exact, undefined, own)).toMatchObject({
       evaluate: [],
       evaluateEvery: 3,
@@ -184,7 +184,7 @@ describe("before training", () => {
   test("a study too large for the machine is refused with the figures", async () => {
     const dataset = await source.load();
     const asked = small();
-    const tasks = tasksFor(configurationsOf(asked, dataset, [0, 1]), { workers: 2, maxLanes: 64 });
+    const tasks = tasksFor(configurationsOf(asked, dataset, [0, 1], "cpu"), { workers: 2, maxLanes: 64 });
     checkMemory(asked, dataset, tasks, { workers: 2 });
     // Data twice: 250 examples of 2 floats and a label; 6 lanes of 9 numbers: parameter, gradient, one slot.
     const labelBytes = dataset.train.targets.data.BYTES_PER_ELEMENT;
