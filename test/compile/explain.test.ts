@@ -69,7 +69,7 @@ describe("a plan explained", () => {
         return { variables: { x }, updates: { x: mul(x, 0.5) } };
       }),
     );
-    expect(text).toMatch(/^program test\nmemory 4\.00 MB in one arena \(state 4\.00 MB, /);
+    expect(text).toMatch(/^program test\nmemory 4\.00 MB in one arena \(state 4\.00 MB\)/);
     expect(text).toMatch(
       /entry "step": 1 kernel\n {2}kernel +shape +FLOP +bytes +predicted +bound by +operations\n/,
     );
