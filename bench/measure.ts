@@ -21,7 +21,7 @@ export interface RoundsOptions {
   readonly rounds: number;
   /** How long a sample should take. */
   readonly sampleS: number;
-  /** Chunks of every sample, in place of `sampleS`. */
+  /** Chunks of every sample, in place of `sampleS` and of what contestants say. */
   readonly chunks?: number;
   readonly onRound?: (round: number) => void;
 }
@@ -32,7 +32,8 @@ export async function measureRounds(
   { rounds, sampleS, chunks, onRound }: RoundsOptions,
 ): Promise<Timing[]> {
   const counts: number[] = [];
-  for (const contestant of contestants) counts.push(chunks ?? (await chunksFor(contestant, sampleS)));
+  for (const contestant of contestants)
+    counts.push(chunks ?? contestant.spec.chunks ?? (await chunksFor(contestant, sampleS)));
   const samples: { stepS: number[]; steps: number }[] = contestants.map(() => ({ stepS: [], steps: 0 }));
   for (let round = 0; round < rounds; round++) {
     for (const [i, contestant] of contestants.entries()) {

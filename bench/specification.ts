@@ -24,6 +24,8 @@ export interface ContestantSpec {
   readonly threads: number;
   /** Processes that each do the whole workload at the same time; their steps are added. 1 by default. */
   readonly copies?: number;
+  /** Chunks of every sample, in place of a length of time. */
+  readonly chunks?: number;
   /** Of Slalom: who computes matrix products. */
   readonly gemm?: "auto" | "wasm";
   /** Steps of a chunk, for peers that are too slow for a whole epoch. */
