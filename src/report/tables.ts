@@ -9,6 +9,7 @@ import {
   type StudyAnalysis,
 } from "./analysis.js";
 import { type Criterion, valueIn } from "./criteria.js";
+import { gapsOf, hasBatches, type SettingGap } from "./gaps.js";
 import { numberCell, type ReportCell, type ReportColumn, type ReportTable, textCell } from "./table.js";
 import {
   capitalised,
@@ -22,13 +23,14 @@ import {
   targetInWords,
 } from "./words.js";
 
-/** "best", "targets" and "tuning": one row for each optimizer; "settings": one for each setting. Errors: as `analyse`. */
+/** "best", "targets", "optimum" and "tuning": one row for each optimizer; "settings": one for each setting. Errors: as `analyse`. */
 export const tablesOf = (study: StoredStudy, options: ReportOptions = {}): ReportTable[] =>
   tablesFrom(analyse(study, options));
 
 export const tablesFrom = (analysis: StudyAnalysis): ReportTable[] => [
   bestTable(analysis),
   ...(analysis.study.record.targets.length > 0 ? [targetTable(analysis)] : []),
+  ...(hasBatches(analysis) && gapsOf(analysis).length > 0 ? [optimumTable(analysis)] : []),
   tuningTable(analysis),
   settingsTable(analysis),
 ];
@@ -119,6 +121,31 @@ function targetTable(analysis: StudyAnalysis): ReportTable {
     note: `When each target was first met, at the best settings.${median}`,
     columns,
     rows,
+  };
+}
+
+/** For training on batches; elsewhere the training loss at the end tells the same. */
+function optimumTable(analysis: StudyAnalysis): ReportTable {
+  const gaps = gapsOf(analysis);
+  const cell = ({ gap: { estimate, low, high } }: SettingGap): ReportCell => ({
+    text: metricInterval("", estimate, low, high),
+    sort: estimate,
+  });
+  return {
+    id: "optimum",
+    title: "Distance from the optimum",
+    note: `What the training loss of the final parameters has above the least, ${analysis.problem!.optimum!.loss.toPrecision(5)}. ${spreadNote(analysis)}`,
+    columns: [
+      { label: "Optimizer" },
+      { label: "Above the least loss at its best setting", align: "right" },
+      { label: "Above it at the nearest", align: "right" },
+      { label: "Nearest setting" },
+    ],
+    rows: inOrder(analysis).flatMap(({ name }): ReportCell[][] => {
+      const own = gaps.find((one) => one.name === name);
+      if (own === undefined) return [];
+      return [[textCell(name), cell(own.best), cell(own.nearest), textCell(own.nearest.setting.words)]];
+    }),
   };
 }
 

@@ -1,9 +1,10 @@
 /** Reports of two studies in a real store: what the sentences say against plain computations, the page, the files. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { linearRegression } from "../../src/learn/problems/linear-regression.js";
+import { mnist } from "../../src/learn/problems/mnist.js";
 import {
   analyse,
   figuresOf,
@@ -278,6 +279,66 @@ describe("tables", () => {
     expect(texts.find((row) => row[0] === "momentum" && row[1] === "0.01" && row[2] === "0.6")?.[3]).toBe(
       `${steps}`,
     );
+  });
+});
+
+describe("the optimum of a study on batches", () => {
+  const least = 0.195;
+  const known = { problem: { ...mnist(), optimum: { loss: least } } };
+  const gapsOf = (optimizer: string) =>
+    classifierGrid()
+      .filter((setting) => setting.optimizer === optimizer)
+      .flatMap(({ hyperparameters }) => {
+        const losses = lastValues(optimizer, hyperparameters, "finalTrainLoss");
+        return losses ? [{ hyperparameters, gap: tInterval(losses.map((loss) => loss - least)) }] : [];
+      })
+      .sort((a, b) => a.gap[0] - b.gap[0]);
+
+  test("is measured from the loss of the final parameters, in words, table and figure", () => {
+    const text = textOf(classifier, "optimum", known);
+    expect(text).toContain(
+      "How far each one ends from the optimum (training loss 0.195), at its best setting: sgd ",
+    );
+    const table = tablesOf(classifier, known).find(({ id }) => id === "optimum")!;
+    const validation = tablesOf(classifier, known).find(({ id }) => id === "best")!;
+    expect(table.rows).toHaveLength(3);
+    for (const [optimizer, best, nearest, words] of table.rows) {
+      const [first] = gapsOf(optimizer.text);
+      expect(nearest.sort).toBeCloseTo(first.gap[0], 12);
+      expect(words.text).toContain(`learning rate ${first.hyperparameters.lr}`);
+      const chosen = validation.rows.find((row) => row[0].text === optimizer.text)![1].text;
+      const own = gapsOf(optimizer.text).find(({ hyperparameters }) =>
+        Object.entries(hyperparameters).every(
+          ([name, value]) => !["lr", "momentum"].includes(name) || chosen.includes(`${value}`),
+        ),
+      )!;
+      expect(best.sort).toBeCloseTo(own.gap[0], 12);
+      const decimals = /0\.(\d+) \(/.exec(best.text)![1].length;
+      expect(best.text).toBe(
+        `${own.gap[0].toFixed(decimals)} (${own.gap[1].toFixed(decimals)} to ${own.gap[2].toFixed(decimals)})`,
+      );
+      expect(text).toContain(`${optimizer.text} ${best.text} above the least loss`);
+    }
+    const figure = figuresOf(classifier, known).find(({ id }) => id === "distance")!;
+    elementsOf(figure.svg);
+    expect(figure.svg).toContain("Training loss above its least value");
+  });
+
+  test("says nothing where runs tell the losses of batches alone, or no optimum is known", () => {
+    const before = mkdtempSync(join(tmpdir(), "slalom-report-"));
+    const study = writeClassifierStudy(before, { seeds: [0] });
+    for (const run of readdirSync(join(study.folder, "runs"))) {
+      const path = join(study.folder, "runs", run, "summary.json");
+      const { final, ...summary } = JSON.parse(readFileSync(path, "utf8"));
+      const { finalTrainLoss: _, ...others } = final;
+      writeFileSync(path, JSON.stringify({ ...summary, final: others }));
+    }
+    const old = loadStudy(study.folder);
+    expect(textOf(old, "optimum", known)).toBe("");
+    expect(figuresOf(old, known).map(({ id }) => id)).not.toContain("distance");
+    expect(tablesOf(old, known).map(({ id }) => id)).not.toContain("optimum");
+    expect(textOf(classifier, "optimum")).toBe("");
+    rmSync(before, { recursive: true, force: true });
   });
 });
 

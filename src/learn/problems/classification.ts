@@ -3,7 +3,7 @@ import { checkKeys, SlalomError } from "../../base/errors.js";
 import type { DatasetSource } from "../datasets/dataset.js";
 import { accuracy, crossEntropy } from "../losses/index.js";
 import type { Model } from "../models/index.js";
-import { type Json, type Problem, requireBatch, requireDataset } from "./problem.js";
+import { type Json, type Optimum, type Problem, requireBatch, requireDataset } from "./problem.js";
 
 export interface ClassificationProblemOptions {
   readonly dataset: DatasetSource;
@@ -16,6 +16,8 @@ export interface ClassificationProblemOptions {
   readonly defaults?: Problem["defaults"];
   /** What sets the data set apart from another of its name; goes into the run store. */
   readonly options?: Readonly<Record<string, Json>>;
+  /** The least training loss, where it is known: reports then say how far each optimizer ends from it. */
+  readonly optimum?: Optimum;
 }
 
 /**
@@ -24,7 +26,15 @@ export interface ClassificationProblemOptions {
  * @example classificationProblem({ dataset: spirals(), model: perceptron({ hidden: [32] }) })
  */
 export function classificationProblem(options: ClassificationProblemOptions): Problem {
-  checkKeys("classificationProblem", options, ["dataset", "model", "name", "title", "defaults", "options"]);
+  checkKeys("classificationProblem", options, [
+    "dataset",
+    "model",
+    "name",
+    "title",
+    "defaults",
+    "options",
+    "optimum",
+  ]);
   const { dataset: source, model, name = `${source.name}-${model.name}` } = options;
   return {
     name,
@@ -32,6 +42,7 @@ export function classificationProblem(options: ClassificationProblemOptions): Pr
     options: { dataset: source.name, ...options.options, model: { name: model.name, ...model.options } },
     dataset: source,
     reduction: "mean",
+    ...(options.optimum && { optimum: options.optimum }),
     defaults: { batchSize: 100, epochs: 30, ...options.defaults },
     build(loaded) {
       const { classes, exampleShape } = requireDataset(name, loaded);

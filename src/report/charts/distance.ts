@@ -4,17 +4,24 @@ import type { Optimum } from "../../learn/problems/problem.js";
 import type { StoredRun } from "../../runs/index.js";
 import type { SettingResult, StudyAnalysis } from "../analysis.js";
 import { type Points, pointsOf, settingSeries } from "../curves.js";
+import { hasBatches } from "../gaps.js";
 import { metricValue } from "../words.js";
 import { type Chart, lossScale, optimizerColours } from "./chart.js";
+import { gapChart } from "./gap.js";
 import { parameterMetric } from "./trajectories.js";
 
-/** At the given settings; none where the optimum is not known or the rows do not tell. */
+/**
+ * At the given settings; none where the optimum is not known or the rows do not tell. Where rows tell losses of batches
+ * there is no such curve: the ends alone are drawn.
+ */
 export function distanceChart(
   analysis: StudyAnalysis,
   settings: readonly SettingResult[],
 ): Chart | undefined {
   const optimum = analysis.problem?.optimum;
   if (optimum === undefined || settings.length === 0) return undefined;
+  if (hasBatches(analysis)) return gapChart(analysis);
+  if (settings.some(({ runs }) => runs[0].configuration.batchSize !== undefined)) return undefined;
   const paths = settings.map(({ runs }) => distances(runs[0], optimum, analysis));
   const areParameters = paths.every((points) => points !== undefined);
   // Where the least loss is 0 the gap is the loss, which is drawn already.

@@ -6,27 +6,36 @@ import {
   heavyBallTheory,
   predictedLosses,
 } from "../../theory/index.js";
-import { type StudyAnalysis, withBest } from "../analysis.js";
+import { type StudyAnalysis, settingName } from "../analysis.js";
 import type { Finding } from "../findings.js";
-import { significant } from "../words.js";
+import { gapsOf, hasBatches, type SettingGap } from "../gaps.js";
+import { listed, metricInterval, significant } from "../words.js";
 
 export function optimumFindings(analysis: StudyAnalysis): Finding[] {
   const optimum = analysis.problem?.optimum;
   if (optimum === undefined) return [];
-  const parts = withBest(analysis).flatMap(({ name, best }) => {
-    const gaps = best.runs.flatMap(({ summary }) =>
-      summary?.final.trainLoss === undefined ? [] : [summary.final.trainLoss - optimum.loss],
-    );
-    if (gaps.length === 0) return [];
-    const gap = gaps.reduce((sum, value) => sum + value, 0) / gaps.length;
-    const { parameters } = best.runs[0].summary ?? {};
+  const gaps = gapsOf(analysis);
+  if (gaps.length === 0) return [];
+  const parts = gaps.map(({ name, best }) => {
+    const { parameters } = best.setting.runs[0].summary ?? {};
     const distance = parameters && optimum.parameters && distanceOf(parameters, optimum.parameters);
     const away = distance === undefined ? "" : ` and ${significant(distance, 2)} away from its parameters`;
-    return [`${name} ${significant(gap, 2)} above the least loss${away}`];
+    return `${name} ${gapInWords(best)} above the least loss${away}`;
   });
-  if (parts.length === 0) return [];
-  const text = `How far each one ends from the optimum, at its best setting: ${parts.join("; ")}.`;
+  const others = gaps.filter(({ best, nearest }) => best.setting.runs !== nearest.setting.runs);
+  const nearest =
+    hasBatches(analysis) && others.length > 0
+      ? ` Nearest of all its settings ends ${listed(others.map((one) => `${settingName(one.nearest.setting)} (${gapInWords(one.nearest)} above)`))}.`
+      : "";
+  const least = hasBatches(analysis) ? ` (training loss ${significant(optimum.loss, 4)})` : "";
+  const text = `How far each one ends from the optimum${least}, at its best setting: ${parts.join("; ")}.${nearest}`;
   return [{ id: "optimum", kind: "fact", text, figures: ["distance"] }];
+}
+
+function gapInWords({ gap: { estimate, low, high } }: SettingGap): string {
+  return Number.isFinite(low) && low < high
+    ? metricInterval("", estimate, low, high)
+    : significant(estimate, 2);
 }
 
 /** The best that gradient descent and heavy ball can do, and how measured losses agree with predicted ones. */

@@ -1,4 +1,5 @@
 /** Problems: the exercise's numbers, exact quadratics, minimizers, and classification and regression end to end. */
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { constant, constantArray, evaluate, keyFromSeed, mean, square } from "../../../src/graph/index.js";
 import { blobs, mnistDataset, regression, sourceOf } from "../../../src/learn/datasets/index.js";
@@ -222,6 +223,25 @@ describe("classification and regression", () => {
     expect(short.name).toBe("mnist-perceptron");
     expect(short.options).toMatchObject({ dataset: "mnist", trainCount: 500, model: { hidden: [32] } });
     expect(short.dataset?.name).toBe(mnistDataset().name);
+  });
+});
+
+describe("the optimum of softmax regression on MNIST", () => {
+  const found = JSON.parse(
+    readFileSync(new URL("../../../exercises/ex2-mnist/optimum.json", import.meta.url), "utf8"),
+  ) as { loss: number; trace: { loss: number }[] };
+
+  it("is what exercise 2's search found, below all that it saw", () => {
+    expect(mnist().optimum).toEqual({ loss: found.loss });
+    expect(found.loss).toBeLessThan(Math.min(...found.trace.map(({ loss }) => loss)) + 1e-6);
+  });
+
+  it("is not claimed of other images or models, can be given, and identifies no run", () => {
+    expect(mnist({ trainCount: 500 }).optimum).toBeUndefined();
+    expect(mnist({ model: perceptron() }).optimum).toBeUndefined();
+    const given = mnist({ trainCount: 500, optimum: { loss: 0.1 } });
+    expect(given.optimum).toEqual({ loss: 0.1 });
+    expect(given.options).toEqual(mnist({ trainCount: 500 }).options);
   });
 });
 
