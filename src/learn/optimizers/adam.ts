@@ -1,5 +1,5 @@
 /** Adam: means of gradients and of their squares, corrected for their start at 0. Kingma, Ba 2015. */
-import { add, div, mul, sqrt, square, sub } from "../../graph/index.js";
+import { add, div, mul, rsqrt, sqrt, square, sub } from "../../graph/index.js";
 import {
   addL2,
   beta1,
@@ -46,7 +46,8 @@ export const adam = defineOptimizer({
     const firstMoment = movingAverage(slots.firstMoment, g, hyper.beta1);
     const secondMoment = movingAverage(slots.secondMoment, square(g), hyper.beta2);
     const rate = div(hyper.lr, biasCorrection(hyper.beta1, step));
-    const root = div(sqrt(secondMoment), sqrt(biasCorrection(hyper.beta2, step)));
+    // One reciprocal for the tensor, not a division for each element.
+    const root = mul(sqrt(secondMoment), rsqrt(biasCorrection(hyper.beta2, step)));
     return {
       parameter: sub(parameter, mul(div(firstMoment, add(root, hyper.eps)), rate)),
       slots: { firstMoment, secondMoment },

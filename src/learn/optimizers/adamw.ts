@@ -1,5 +1,5 @@
 /** AdamW: Adam with weight decay beside the gradient instead of in it. Loshchilov, Hutter 2019. */
-import { add, div, mul, sqrt, square, sub } from "../../graph/index.js";
+import { add, div, mul, rsqrt, sqrt, square, sub } from "../../graph/index.js";
 import {
   beta1,
   beta2,
@@ -56,7 +56,8 @@ export const adamw = defineOptimizer({
     const firstMoment = movingAverage(slots.firstMoment, gradient, hyper.beta1);
     const secondMoment = movingAverage(slots.secondMoment, square(gradient), hyper.beta2);
     const rate = div(hyper.lr, biasCorrection(hyper.beta1, step));
-    const root = div(sqrt(secondMoment), sqrt(biasCorrection(hyper.beta2, step)));
+    // One reciprocal for the tensor, not a division for each element.
+    const root = mul(sqrt(secondMoment), rsqrt(biasCorrection(hyper.beta2, step)));
     return {
       parameter: sub(decayed, mul(div(firstMoment, add(root, hyper.eps)), rate)),
       slots: { firstMoment, secondMoment },

@@ -1,5 +1,5 @@
 /** AMSGrad: Adam whose second moment never falls. Reddi, Kale, Kumar 2018. */
-import { add, div, maximum, mul, sqrt, square, sub } from "../../graph/index.js";
+import { add, div, maximum, mul, rsqrt, sqrt, square, sub } from "../../graph/index.js";
 import {
   addL2,
   beta1,
@@ -51,7 +51,8 @@ export const amsgrad = defineOptimizer({
     const secondMoment = movingAverage(slots.secondMoment, square(g), hyper.beta2);
     const greatestSecondMoment = maximum(slots.greatestSecondMoment, secondMoment);
     const rate = div(hyper.lr, biasCorrection(hyper.beta1, step));
-    const root = div(sqrt(greatestSecondMoment), sqrt(biasCorrection(hyper.beta2, step)));
+    // One reciprocal for the tensor, not a division for each element.
+    const root = mul(sqrt(greatestSecondMoment), rsqrt(biasCorrection(hyper.beta2, step)));
     return {
       parameter: sub(parameter, mul(div(firstMoment, add(root, hyper.eps)), rate)),
       slots: { firstMoment, secondMoment, greatestSecondMoment },
