@@ -9,7 +9,7 @@ import {
 import { type StudyAnalysis, settingName } from "../analysis.js";
 import type { Finding } from "../findings.js";
 import { gapsOf, hasBatches, type SettingGap } from "../gaps.js";
-import { listed, metricInterval, significant } from "../words.js";
+import { metricInterval, significant } from "../words.js";
 
 export function optimumFindings(analysis: StudyAnalysis): Finding[] {
   const optimum = analysis.problem?.optimum;
@@ -25,7 +25,7 @@ export function optimumFindings(analysis: StudyAnalysis): Finding[] {
   const others = gaps.filter(({ best, nearest }) => best.setting.runs !== nearest.setting.runs);
   const nearest =
     hasBatches(analysis) && others.length > 0
-      ? ` Nearest of all its settings ends ${listed(others.map((one) => `${settingName(one.nearest.setting)} (${gapInWords(one.nearest)} above)`))}.`
+      ? ` Settings that end nearer: ${others.map((one) => `${settingName(one.nearest.setting)}, ${gapInWords(one.nearest)} above`).join("; ")}.`
       : "";
   const least = hasBatches(analysis) ? ` (training loss ${significant(optimum.loss, 4)})` : "";
   const text = `How far each one ends from the optimum${least}, at its best setting: ${parts.join("; ")}.${nearest}`;
