@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { linearRegression } from "../../src/learn/problems/linear-regression.js";
+import { linearRegression } from "../../src/learn/problems/linearRegression.js";
 import { mnist } from "../../src/learn/problems/mnist.js";
 import {
   analyse,

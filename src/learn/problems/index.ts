@@ -1,11 +1,11 @@
 /** Problems: the built-in ones by name, and what one's own are made with. */
 import { checkKeys, SlalomError, unknownName } from "../../base/errors.js";
 import { perceptron } from "../models/index.js";
-import { linearRegression } from "./linear-regression.js";
+import { linearRegression } from "./linearRegression.js";
 import { mnist } from "./mnist.js";
 import type { Problem } from "./problem.js";
 import { quadratic } from "./quadratic.js";
-import { surfaceProblem } from "./surface-problem.js";
+import { surfaceProblem } from "./surfaceProblem.js";
 import { surfaces } from "./surfaces.js";
 
 /** A built-in problem under the name that the command line takes. */
@@ -99,8 +99,8 @@ const problemFields = [
 ];
 
 export { type ClassificationProblemOptions, classificationProblem } from "./classification.js";
-export { type FunctionProblemOptions, functionProblem, type NestedStart } from "./function-problem.js";
-export { type LinearRegressionOptions, linearRegression } from "./linear-regression.js";
+export { type FunctionProblemOptions, functionProblem, type NestedStart } from "./functionProblem.js";
+export { type LinearRegressionOptions, linearRegression } from "./linearRegression.js";
 export { type MnistProblemOptions, mnist } from "./mnist.js";
 export {
   type Batch,
@@ -114,7 +114,7 @@ export {
 } from "./problem.js";
 export { type QuadraticOptions, quadratic } from "./quadratic.js";
 export { type RegressionProblemOptions, regressionProblem } from "./regression.js";
-export { type SurfaceFunction, type SurfaceOptions, surfaceProblem } from "./surface-problem.js";
+export { type SurfaceFunction, type SurfaceOptions, surfaceProblem } from "./surfaceProblem.js";
 export {
   ackley,
   beale,

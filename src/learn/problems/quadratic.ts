@@ -2,7 +2,7 @@
 import { checkKeys, SlalomError } from "../../base/errors.js";
 import { keyFromSeed, normalFromBits, randomBits } from "../../base/random.js";
 import { constant, dot, mul, square, sum, type Tensor } from "../../graph/index.js";
-import { functionProblem } from "./function-problem.js";
+import { functionProblem } from "./functionProblem.js";
 import type { Problem, Surface } from "./problem.js";
 
 export interface QuadraticOptions {

@@ -17,7 +17,7 @@ import {
   type Tensor,
   where,
 } from "../../graph/index.js";
-import type { SurfaceFunction } from "./surface-problem.js";
+import type { SurfaceFunction } from "./surfaceProblem.js";
 
 /** A curved valley that is easy to find and hard to follow. */
 export const rosenbrock: SurfaceFunction = {

@@ -1,7 +1,7 @@
 /** Schedules made of schedules: one after another, behind a warm-up, multiplied. */
 import { SlalomError } from "../../base/errors.js";
 import { less, mul, sub, where } from "../../graph/index.js";
-import { linearWarmup } from "./linear-warmup.js";
+import { linearWarmup } from "./linearWarmup.js";
 import type { Schedule } from "./schedule.js";
 
 /**

@@ -4,11 +4,11 @@ import { product, sequence, withWarmup } from "./compositions.js";
 import { constantRate } from "./constant.js";
 import { cosine } from "./cosine.js";
 import { exponential } from "./exponential.js";
-import { linearWarmup } from "./linear-warmup.js";
-import { oneCycle } from "./one-cycle.js";
+import { linearWarmup } from "./linearWarmup.js";
+import { oneCycle } from "./oneCycle.js";
 import { polynomial } from "./polynomial.js";
 import type { Schedule, ScheduleDescription, ScheduleKind } from "./schedule.js";
-import { stepDecay } from "./step-decay.js";
+import { stepDecay } from "./stepDecay.js";
 
 export {
   defineSchedule,

@@ -13,4 +13,4 @@ export {
 } from "./select.js";
 export type { BoundGemm, GemmCall, GemmDType, GemmLibrary, GemmLibraryName, GemmSpec } from "./types.js";
 export { instantiateWasmGemm, type WasmGemm, wasmGemm } from "./wasm.js";
-export { gemmParameters, wasmGemmWorkspaceBytes } from "./wasm-module.js";
+export { gemmParameters, wasmGemmWorkspaceBytes } from "./wasmModule.js";

@@ -2,7 +2,7 @@
 import { compileModule, detectFeatures, instantiate, type WasmMemory } from "../wasm/index.js";
 import { completeSpec, guarded, overBatch } from "./spec.js";
 import type { BoundGemm, GemmDType, GemmLibrary } from "./types.js";
-import { emitGemmModule, wasmGemmWorkspaceBytes } from "./wasm-module.js";
+import { emitGemmModule, wasmGemmWorkspaceBytes } from "./wasmModule.js";
 
 /** Its parameters are those of `gemmParameters`, in order. */
 export type WasmGemm = (...sizesAndOffsets: number[]) => void;

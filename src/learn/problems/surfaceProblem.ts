@@ -1,7 +1,7 @@
 /** A classic surface of two variables as a problem. */
 import { checkKeys, SlalomError } from "../../base/errors.js";
 import type { Tensor } from "../../graph/index.js";
-import { functionProblem } from "./function-problem.js";
+import { functionProblem } from "./functionProblem.js";
 import type { Problem } from "./problem.js";
 
 export interface SurfaceOptions {

@@ -1,9 +1,9 @@
 /** Least squares with a linear model on all of the data at every step: a quadratic loss, known in closed form. */
 import { checkKeys, SlalomError } from "../../base/errors.js";
 import { add, constant, dot, mul, square, sub, sum, type Tensor } from "../../graph/index.js";
-import { functionProblem } from "./function-problem.js";
+import { functionProblem } from "./functionProblem.js";
 import type { Parameters, Problem, QuadraticForm, Surface } from "./problem.js";
-import { solveLinear } from "./solve-linear.js";
+import { solveLinear } from "./solveLinear.js";
 
 export interface LinearRegressionOptions {
   /** n numbers, or n rows of d numbers; default [1, 2, 3, 4]. */
