@@ -49,7 +49,7 @@ const fine = study({
     momentum({ lr: logspace(1e-4, 1, 17), momentum: 0.9 }),
     adam({ lr: logspace(1e-5, 1e-1, 17) }),
   ],
-  seeds: 3,
+  seeds: 5,
   epochs: 30,
   batchSize: 100,
   targets,

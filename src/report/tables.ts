@@ -225,7 +225,7 @@ const timeOf = ({ runs }: SettingResult): number =>
   runs.reduce((sum, { summary }) => sum + (summary?.timeS ?? 0), 0) / runs.length;
 
 function spreadNote({ isDeterministic, study }: StudyAnalysis): string {
-  if (isDeterministic) return "The seed has no effect (same start, full batches), so there are no intervals.";
+  if (isDeterministic) return "The seed has no effect (same start, same batches), so there are no intervals.";
   return study.record.seeds.length === 1
     ? "One seed: there are no intervals."
     : "Values are means over seeds with 95 % intervals.";

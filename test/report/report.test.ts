@@ -101,7 +101,7 @@ describe("findings of the linear study", () => {
     const [finding] = findingsOf(linear, { problem });
     expect(finding.kind).toBe("recommendation");
     expect(finding.text).toBe(
-      `Use ${best.optimizer} with learning rate ${best.hyperparameters.lr} and momentum ${best.hyperparameters.momentum}. Steps to train loss ≤ 10⁻⁶: ${stepsTo(1e-6, best.run)}; adam ${fewestAdam} and sgd never. The runs are deterministic (same start, full batches): another seed gives the same numbers.`,
+      `Use ${best.optimizer} with learning rate ${best.hyperparameters.lr} and momentum ${best.hyperparameters.momentum}. Steps to train loss ≤ 10⁻⁶: ${stepsTo(1e-6, best.run)}; adam ${fewestAdam} and sgd never. The runs are deterministic (same start, same batches): another seed gives the same numbers.`,
     );
   });
 

@@ -19,7 +19,7 @@ export type ChartSection = "comparison" | "settings" | "convergence" | "paths";
 
 /** "Mean of 5 seeds; bands reach from the lowest to the highest." */
 export function seedsSentence(runs: readonly StoredRun[], analysis: StudyAnalysis): string {
-  if (analysis.isDeterministic) return "Same start and full batches: the seed has no effect.";
+  if (analysis.isDeterministic) return "Same start and batches: the seed has no effect.";
   const seeds = new Set(runs.map(({ configuration }) => configuration.seed)).size;
   return seeds === 1
     ? "One seed."

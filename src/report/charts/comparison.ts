@@ -132,7 +132,7 @@ function noteOf(
   columns: readonly Column[],
 ): string {
   if (analysis.isDeterministic)
-    return "Same start and full batches: the seed has no effect, so there is no interval.";
+    return "Same start and batches: the seed has no effect, so there is no interval.";
   const seeds = Math.max(...settings.map(({ runs }) => runs.length));
   if (seeds === 1) return "One seed: the data say nothing of the spread.";
   const times = columns.some(({ kind }) => kind === "time") ? "; of times: medians and quartiles" : "";

@@ -97,7 +97,7 @@ function deterministic(
       ? `${name} ${report.format(mean)}${timesAsMany(analysis, mean, first.mean)}`
       : `${name} never`,
   );
-  const note = "The runs are deterministic (same start, full batches): another seed gives the same numbers.";
+  const note = "The runs are deterministic (same start, same batches): another seed gives the same numbers.";
   const lead = leaders.length > 1 ? `${listed(leaders)} are equal` : `${advice(analysis, first.name)}`;
   const counts =
     report.kind === "steps"
