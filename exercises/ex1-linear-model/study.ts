@@ -19,7 +19,7 @@ const rates = study({
   optimizers: [
     sgd({ lr: [...course, 0.02, 0.025, 0.0294, 0.0299, 0.05, 0.1, 0.5, 1] }),
     momentum({ lr: [...course, 0.02, 0.0466, 0.06], momentum: [0.1, 0.3, 0.5835, 0.6, 0.9] }),
-    adam({ lr: [...course, 0.05, 0.1, 0.2, 0.5, 1] }),
+    adam({ lr: [...course, 0.05, 0.1, 0.2, 0.5, 1, 2] }),
   ],
   steps: 1000,
   dtype: "float64",
