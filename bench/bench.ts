@@ -3,16 +3,18 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { CaseResult } from "./case.js";
 import { cases } from "./cases/index.js";
 import { allCores } from "./comparison.js";
 import { exportMnist } from "./data.js";
 import { formatResult } from "./print.js";
 import { cpuBackend, slalomVersion } from "./slalom.js";
+import type { Library } from "./specification.js";
 
 interface Options {
   readonly only?: readonly string[];
+  readonly peers?: readonly Library[];
   readonly repeat: number;
   readonly sample: number;
   readonly full?: boolean;
@@ -39,6 +41,9 @@ export async function main(args: readonly string[]): Promise<void> {
   const program = new Command("npm run bench --")
     .description("Measures Slalom against what one would use instead, on the same cores in the same run.")
     .option("--only <case...>", `of ${cases.map(({ id }) => id).join(", ")}`)
+    .addOption(
+      new Option("--peers <library...>", "only these peers").choices(["torch", "jax", "tfjs", "jaxjs"]),
+    )
     .option("--repeat <rounds>", "rounds; every contestant gives a sample in each", positive, 7)
     .option("--sample <seconds>", "length of one sample", positive, 0.5)
     .option("--full", "the grid of exercise 2 over all its 30 epochs")
@@ -67,6 +72,7 @@ export async function main(args: readonly string[]): Promise<void> {
       full: options.full ?? false,
       python: options.python,
       data,
+      ...(options.peers && { peers: options.peers }),
       say: (text) => process.stderr.write(`${text}\n`),
     });
     results.push(result);

@@ -1,7 +1,7 @@
 /** What a case of the benchmark is, and what it hands back. */
 import type { ContestantPlaces } from "./contestant.js";
 import type { Ratio, Timing } from "./measure.js";
-import type { Roofs } from "./specification.js";
+import type { Library, Roofs } from "./specification.js";
 
 export interface BenchCase {
   /** For `--only`. */
@@ -16,6 +16,8 @@ export interface CaseOptions extends ContestantPlaces {
   readonly sampleS: number;
   /** The whole of a workload that is otherwise measured in part. */
   readonly full: boolean;
+  /** Only these peers; all if absent. */
+  readonly peers?: readonly Library[];
   /** Tells what happens, for people. */
   readonly say: (text: string) => void;
 }

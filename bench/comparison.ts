@@ -44,7 +44,8 @@ async function compare(definition: Comparison, options: CaseOptions): Promise<Ca
   const contestants: Contestant[] = [];
   const absent: { contestant: string; reason: string }[] = [];
   try {
-    for (const spec of [...ours, ...peers]) {
+    const invited = peers.filter(({ library }) => options.peers?.includes(library) ?? true);
+    for (const spec of [...ours, ...invited]) {
       options.say(`${id}: starting ${nameOf(spec)}`);
       const started = await Contestant.start(spec, workload, options);
       if ("contestant" in started) contestants.push(started.contestant);

@@ -1,8 +1,8 @@
 /** Starts the benchmarks, which are TypeScript: `node bench/run.js [options]`. See README.md. */
 import { createJiti } from "jiti";
 
-/** Programs that the benchmarks start in processes of their own, and the profiler; without a name: all cases. */
-const programs = ["slalom", "roofs", "compile", "profile"];
+/** Programs that the benchmarks start in processes of their own, the profiler, and the table of stored runs; without a name: all cases. */
+const programs = ["slalom", "roofs", "compile", "profile", "table"];
 const [first, ...rest] = process.argv.slice(2);
 const isProgram = programs.includes(first);
 
