@@ -61,7 +61,7 @@ describe("softmax regression with 4 lanes", () => {
 
   test("by Adam", async () => {
     expect(formatEntry(await softmaxPlan(adam()), stepEntry)).toMatchInlineSnapshot(`
-      "loop 4 [sub neg log1p cast add mul tanh div sqrt]: hyper/beta2, step -> t0 f32[4]
+      "loop 4 [sub neg log1p cast add mul tanh div rsqrt]: hyper/beta2, step -> t0 f32[4]
       loop 4 [sub neg log1p cast add mul tanh div]: hyper/lr, hyper/beta1, step -> t1 f32[4]
       loop once [floorDivide remainder mul add]: step -> t2 i32[], t3 i32[], step
       loop 2 [mul add randomBits]: key/order, t2 -> t4 i32[2]
