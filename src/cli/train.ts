@@ -79,7 +79,7 @@ function printRun(run: StoredRun, { study }: TrainedStudy, output: Output): void
 const tableRows = 11;
 
 /** The measured metrics at some steps evenly apart, or at every epoch of up to 31. */
-export function lossTable(run: StoredRun, { style }: Pick<Output, "style">): string {
+function lossTable(run: StoredRun, { style }: Pick<Output, "style">): string {
   const rows = run.rows();
   const shown = metricOrder.filter((metric) => rows.metrics.includes(metric));
   const parameters = rows.metrics.filter((metric) => metric.startsWith("parameter."));

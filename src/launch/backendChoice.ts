@@ -11,7 +11,7 @@ export interface BackendChoice {
 export type BackendName = (typeof backendNames)[number];
 
 /** "null" compiles and computes nothing. */
-export const backendNames = ["cpu", "reference", "null"] as const;
+const backendNames = ["cpu", "reference", "null"] as const;
 
 /** Makes the backend in the calling thread. Throws "library" where a forced library can't be had. */
 export async function makeBackend({ backend, gemm }: BackendChoice): Promise<Backend> {

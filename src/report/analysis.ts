@@ -154,10 +154,6 @@ export function analyse(study: StoredStudy, options: ReportOptions = {}): StudyA
   };
 }
 
-/** The optimizer of this name. */
-export const optimizerNamed = (analysis: StudyAnalysis, name: string): OptimizerResult | undefined =>
-  analysis.optimizers.find((optimizer) => optimizer.name === name);
-
 /** The optimizers that have a best setting, in the study's order. */
 export const withBest = (analysis: StudyAnalysis): (OptimizerResult & { best: BestResult })[] =>
   analysis.optimizers.flatMap((optimizer) =>

@@ -80,7 +80,7 @@ export function targetsByWeight({ record }: StoredStudy, { report, select }: Cri
 }
 
 /** A metric's value in a run, its last or its best. */
-export function valueCriterion({ metric, at = "final" }: Measure, { record }: StoredStudy): Criterion {
+function valueCriterion({ metric, at = "final" }: Measure, { record }: StoredStudy): Criterion {
   const accuracy = isAccuracy(metric);
   const length =
     record.epochs !== undefined

@@ -30,7 +30,7 @@ export function pointsOf(run: StoredRun, metric: string, position: Position): Po
 }
 
 /** The mean, least and greatest value over runs, at the positions that all of them have. */
-export function overRuns(curves: readonly Points[]): Points & { lower: number[]; upper: number[] } {
+function overRuns(curves: readonly Points[]): Points & { lower: number[]; upper: number[] } {
   const counts = new Map<number, number[]>();
   for (const { x, y } of curves) {
     x.forEach((position, i) => {

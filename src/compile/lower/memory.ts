@@ -7,7 +7,7 @@ export interface Lifetime {
   readonly last: number;
 }
 
-export const alignment = 64;
+const alignment = 64;
 
 export const aligned = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
 

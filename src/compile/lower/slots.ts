@@ -66,7 +66,7 @@ export class Slots {
 }
 
 /** Every slot or buffer that a kernel reads or writes. */
-export function slotsOf(kernel: Kernel): number[] {
+function slotsOf(kernel: Kernel): number[] {
   switch (kernel.kind) {
     case "gemm":
       return [kernel.a.buffer, kernel.b.buffer, kernel.c.buffer];

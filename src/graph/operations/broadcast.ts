@@ -85,9 +85,6 @@ export const broadcastAlong = (x: Tensor, shape: Shape, axes: readonly number[])
 export const sumOver = (x: Tensor, axes: readonly number[]): Tensor =>
   axes.length === 0 ? x : sumOperation.apply([x], { axes });
 
-/** A scalar repeated to `shape`. */
-export const broadcastScalar = (x: Tensor, shape: Shape): Tensor => broadcastAlong(x, shape, []);
-
 /** The batching rule of every reduction: the lane axis stays, the reduced axes step aside. */
 export function batchReduction(
   x: Batched,

@@ -102,7 +102,7 @@ export const describeSchedule = ({ id, parameters, parts }: Schedule): ScheduleD
 });
 
 /** `totalSteps` where a schedule's length is that of the run. */
-export function checkTotalSteps(id: string, totalSteps: number): number {
+function checkTotalSteps(id: string, totalSteps: number): number {
   if (Number.isInteger(totalSteps) && totalSteps >= 1) return totalSteps;
   throw new SlalomError(
     "option",

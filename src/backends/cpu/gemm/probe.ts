@@ -32,7 +32,7 @@ export interface GemmProbe {
 }
 
 /** A square product, and the three of a lane-batched softmax regression and one of a single lane. */
-export const probeShapes: readonly GemmShape[] = [
+const probeShapes: readonly GemmShape[] = [
   { label: "512 x 512 x 512", spec: { dtype: "float32", m: 512, n: 512, k: 512 } },
   { label: "forward 100 x 340 x 784", spec: { dtype: "float32", m: 100, n: 340, k: 784 } },
   { label: "gradient 784 x 340 x 100", spec: { dtype: "float32", m: 784, n: 340, k: 100, transA: true } },

@@ -83,7 +83,7 @@ export function overBatch(spec: FullGemmSpec, call: GemmCall): GemmCall {
   };
 }
 
-export function describeSpec(spec: FullGemmSpec): string {
+function describeSpec(spec: FullGemmSpec): string {
   const { m, n, k } = spec;
   const a = spec.transA ? `[${k},${m}]ᵀ` : `[${m},${k}]`;
   const b = spec.transB ? `[${n},${k}]ᵀ` : `[${k},${n}]`;

@@ -32,7 +32,7 @@ export function normalizeNest(kernel: LoopKernel, lanes: number): Nest {
 }
 
 /** All stride vectors of a kernel: of its accesses and of its index values. */
-export function strideVectors(kernel: LoopKernel): (readonly number[])[] {
+function strideVectors(kernel: LoopKernel): (readonly number[])[] {
   return [
     ...kernel.body.flatMap((instruction) => stridesOf(instruction) ?? []).map(({ strides }) => strides),
     ...[...kernel.stores, ...kernel.reductions].map(({ access }) => access.strides),

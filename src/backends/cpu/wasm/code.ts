@@ -78,7 +78,7 @@ export function unsignedLeb(value: number): number[] {
 }
 
 /** LEB128 of an int32. */
-export function signedLeb32(value: number): number[] {
+function signedLeb32(value: number): number[] {
   const bytes: number[] = [];
   let rest = value;
   for (;;) {
