@@ -1,6 +1,7 @@
 /** Symbolic tensors: what a graph is made of, and the functions that make one. */
 export type { DType, TypedArray } from "../base/dtype.js";
 export type { HostTensor, Shape, TensorType } from "../base/shape.js";
+export * from "./convolution.js";
 export { evaluate } from "./evaluate.js";
 export * from "./functions.js";
 export { constant, constantArray, full, fullLike, iota, ones, variable, zeros } from "./operations/leaves.js";

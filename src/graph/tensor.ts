@@ -37,6 +37,42 @@ export interface OperationAttributes extends ElementwiseAttributes {
   dot: DotAttributes;
   take: { readonly axis: number };
   scatterAdd: { readonly axis: number; readonly extent: number };
+  // Windows that slide over images.
+  conv2d: ConvolutionAttributes;
+  /** The adjoint of `conv2d` in its images, whose extents `input` gives: the transposed convolution. */
+  conv2dInput: ConvolutionAttributes & { readonly input: Pair };
+  /** The adjoint of `conv2d` in its filters, whose extents `kernel` gives. */
+  conv2dKernel: ConvolutionAttributes & { readonly kernel: Pair };
+  maxPool2d: PoolAttributes;
+  /** Where in its window the greatest element lies: row-major, the first of equals. */
+  argmaxPool2d: PoolAttributes;
+  /** Puts each element of the first operand where the second, an `argmaxPool2d`, says; zeros elsewhere. */
+  unpool2d: PoolAttributes & { readonly input: Pair };
+  /** The element of each window of the first operand that the second, an `argmaxPool2d`, names. */
+  pickPool2d: PoolAttributes;
+  sumPool2d: PoolAttributes;
+  /** The adjoint of `sumPool2d`. */
+  spreadPool2d: PoolAttributes & { readonly input: Pair };
+}
+
+/** A number for the rows and one for the columns of an image. */
+export type Pair = readonly [number, number];
+
+/** A window that moves over images in steps of `stride`; `padding` widens them: [[top, bottom], [left, right]]. */
+export interface WindowAttributes {
+  readonly stride: Pair;
+  readonly padding: readonly [Pair, Pair];
+}
+
+export interface ConvolutionAttributes extends WindowAttributes {
+  /** Distance between neighbouring taps of the window; 1: no gaps. */
+  readonly dilation: Pair;
+  /** Channels and filters fall into that many groups that see nothing of one another. */
+  readonly groups: number;
+}
+
+export interface PoolAttributes extends WindowAttributes {
+  readonly size: Pair;
 }
 
 /** Operations that compute each element from the elements at the same place: all inputs have one shape. */

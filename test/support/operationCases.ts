@@ -11,8 +11,10 @@ import type { OperationAttributes, OperationName, Tensor } from "../../src/graph
 import { integersFrom } from "./numbers.js";
 import {
   contractions,
+  convolutions,
   extents,
   permutationOf,
+  poolings,
   reshapings,
   seeds,
   shapeAndAxes,
@@ -217,6 +219,59 @@ const random = <N extends OperationName>(
     attributes: () => attributes,
   });
 
+function convolution(
+  op: "conv2d" | "conv2dInput" | "conv2dKernel",
+  operands: readonly ("x" | "w" | "y")[],
+): OperationCase {
+  return {
+    dtypes: floats,
+    differentiable: [0, 1],
+    instances: (dtype, region) =>
+      fc.tuple(convolutions, seeds).map(([{ lanes, attributes, ...shapes }, seed]) =>
+        instance(
+          operands.map((role, i) => ({
+            shape: lanes[i] ? [2, ...shapes[role]] : shapes[role],
+            dtype,
+            domain: real,
+          })),
+          region,
+          seed,
+          (tensors) =>
+            makeNode(op, tensors, {
+              ...attributes,
+              input: [shapes.x[1], shapes.x[2]],
+              kernel: [shapes.w[1], shapes.w[2]],
+            }),
+        ),
+      ),
+  };
+}
+
+/** A second operand is an index into the window. */
+function pooling<N extends "maxPool2d" | "argmaxPool2d" | "unpool2d" | "pickPool2d" | "sumPool2d" | "spreadPool2d">(
+  op: N,
+  differentiable: readonly number[] | false,
+  operands: (shapes: { x: Shape; y: Shape }) => readonly Shape[],
+): OperationCase {
+  return {
+    dtypes: floats,
+    differentiable,
+    instances: (dtype, region) =>
+      fc.tuple(poolings, seeds).map(([{ x, y, attributes }, seed]) =>
+        instance(
+          operands({ x, y }).map((shape, i) =>
+            i === 0
+              ? { shape, dtype, domain: real }
+              : { shape, dtype: "uint8", domain: below(attributes.size[0] * attributes.size[1]) },
+          ),
+          region,
+          seed,
+          (tensors) => makeNode(op, tensors, { ...attributes, input: [x[1], x[2]] } as OperationAttributes[N]),
+        ),
+      ),
+  };
+}
+
 export const operationCases: { readonly [N in OperationName]: OperationCase } = {
   variable: {
     dtypes: all,
@@ -414,4 +469,13 @@ export const operationCases: { readonly [N in OperationName]: OperationCase } = 
         ),
       ),
   },
+  conv2d: convolution("conv2d", ["x", "w"]),
+  conv2dInput: convolution("conv2dInput", ["y", "w"]),
+  conv2dKernel: convolution("conv2dKernel", ["x", "y"]),
+  maxPool2d: pooling("maxPool2d", [0], ({ x }) => [x]),
+  argmaxPool2d: pooling("argmaxPool2d", false, ({ x }) => [x]),
+  unpool2d: pooling("unpool2d", [0], ({ y }) => [y, y]),
+  pickPool2d: pooling("pickPool2d", [0], ({ x, y }) => [x, y]),
+  sumPool2d: pooling("sumPool2d", [0], ({ x }) => [x]),
+  spreadPool2d: pooling("spreadPool2d", [0], ({ y }) => [y]),
 };

@@ -1,6 +1,8 @@
 /** Random shapes, axes and contractions that fit together. */
 import fc from "fast-check";
 import type { Shape } from "../../src/base/shape.js";
+import { outputExtents } from "../../src/graph/operations/window.js";
+import type { ConvolutionAttributes, Pair, PoolAttributes } from "../../src/graph/tensor.js";
 
 export const seeds = fc.integer({ min: 0, max: 2 ** 30 });
 export const extents = fc.integer({ min: 1, max: 3 });
@@ -107,3 +109,50 @@ function reshapingsOf(shape: number[]): fc.Arbitrary<{ shape: Shape; attributes:
       return { shape, attributes: { shape: target } };
     });
 }
+
+const small = (min: number, max: number) => fc.integer({ min, max });
+const pairs = (min: number, max: number): fc.Arbitrary<Pair> => fc.tuple(small(min, max), small(min, max));
+
+/** Images, filters and outputs of one convolution, with or without lanes on either operand. */
+export const convolutions = fc
+  .record({
+    images: small(1, 2),
+    input: pairs(1, 6),
+    kernel: pairs(1, 3),
+    stride: pairs(1, 2),
+    padding: fc.tuple(pairs(0, 2), pairs(0, 2)),
+    dilation: pairs(1, 2),
+    groups: small(1, 2),
+    channels: small(1, 2),
+    filters: small(1, 3),
+    lanes: fc.constantFrom([false, false], [false, false], [true, false], [false, true], [true, true]),
+  })
+  .map(({ images, input, kernel, groups, channels, filters, lanes, ...window }) => {
+    const attributes: ConvolutionAttributes = { ...window, groups };
+    const x = [images, ...input, channels * groups];
+    const w = [filters * groups, ...kernel, channels];
+    const y = [images, ...outputExtents(input, kernel, attributes), filters * groups];
+    return { x, w, y, lanes, attributes };
+  })
+  .filter(({ y }) => y.every((extent) => extent >= 1));
+
+/** Images, and what pooling makes of their shape. */
+export const poolings = fc
+  .record({
+    images: small(1, 2),
+    input: pairs(1, 6),
+    size: pairs(1, 3),
+    stride: pairs(1, 3),
+    padding: fc.tuple(pairs(0, 1), pairs(0, 1)),
+    channels: fc.constantFrom(1, 3, 4, 5),
+  })
+  .map(({ images, input, channels, ...attributes }) => ({
+    x: [images, ...input, channels],
+    y: [images, ...outputExtents(input, attributes.size, attributes), channels],
+    attributes: attributes satisfies PoolAttributes,
+  }))
+  .filter(
+    ({ y, attributes: { size, padding } }) =>
+      y.every((extent) => extent >= 1) &&
+      padding.every((widths, axis) => widths.every((width) => width < size[axis])),
+  );

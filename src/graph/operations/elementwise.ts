@@ -175,7 +175,8 @@ export const elementwiseOperations = {
     "relu",
     unary(
       (x) => maximumOf(x, 0),
-      (g, x) => where(less(fullLike(x, 0), x), g, fullLike(g, 0)),
+      // By the output, which is kept in any case: the input need not be.
+      (g, _, y) => where(less(fullLike(y, 0), y), g, fullLike(g, 0)),
     ),
   ),
   stopGradient: elementwise("stopGradient", { ...unary((x) => x, undefined, all) }),
