@@ -4,7 +4,17 @@
  */
 import { bytesOf } from "../base/dtype.js";
 import { sizeOf } from "../base/shape.js";
-import type { Access, BufferRole, GemmKernel, Kernel, LoopKernel, Plan, ScatterAddKernel } from "./plan.js";
+import type {
+  Access,
+  BufferRole,
+  ConvolutionKernel,
+  GemmKernel,
+  Kernel,
+  LoopKernel,
+  Plan,
+  PoolKernel,
+  ScatterAddKernel,
+} from "./plan.js";
 
 /** What one thread of the machine reaches. */
 export interface Peaks {
@@ -115,7 +125,8 @@ const shortened = (name: string): string =>
 
 function explainKernel(plan: Plan, kernel: Kernel, peaks: Peaks): KernelExplanation {
   const counted = count(plan, kernel);
-  const gflops = kernel.kind === "gemm" ? peaks.gemmGflops : peaks.loopGflops;
+  const gflops =
+    kernel.kind === "gemm" || kernel.kind === "convolution" ? peaks.gemmGflops : peaks.loopGflops;
   const arithmeticS = counted.flops / (gflops * 1e9);
   const memoryS = counted.bytes / (peaks.bandwidthGBs * 1e9);
   return {
@@ -135,6 +146,10 @@ function count(plan: Plan, kernel: Kernel): Counted {
       return countGemm(kernel);
     case "scatterAdd":
       return countScatter(plan, kernel);
+    case "convolution":
+      return countConvolution(kernel);
+    case "pool":
+      return countPool(kernel);
     case "loop":
       return countLoop(plan, kernel);
   }
@@ -152,6 +167,38 @@ function countGemm({ m, n, k, a, b, c, batch, dtype, accumulate }: GemmKernel): 
     shape: `${batch.length > 0 ? `${batch.join("x")} of ` : ""}${m}x${n}x${k}`,
     flops: 2 * sizeOf(batch) * m * n * k,
     bytes: elements * bytesOf(dtype),
+  };
+}
+
+function countConvolution(kernel: ConvolutionKernel): Counted {
+  const { computes, sizes, attributes, lanes, dtype, x, w, y } = kernel;
+  const { images, height, width, channels, filters, kernelHeight, kernelWidth, outputHeight, outputWidth } =
+    sizes;
+  const perFilter = (kernelHeight * kernelWidth * channels) / attributes.groups;
+  const outputs = images * outputHeight * outputWidth * filters;
+  const elements =
+    images * height * width * channels * (x.laneStride === 0 ? 1 : lanes) +
+    filters * perFilter * (w.laneStride === 0 ? 1 : lanes) +
+    outputs * (y.laneStride === 0 ? 1 : lanes);
+  const lanesShown = lanes > 1 ? `${lanes} of ` : "";
+  const shape = `${lanesShown}${images}x${height}x${width}x${channels} * ${filters}x${kernelHeight}x${kernelWidth}`;
+  return {
+    shape: computes === "y" ? shape : `${shape}, for ${computes}`,
+    flops: 2 * lanes * outputs * perFilter,
+    bytes: elements * bytesOf(dtype),
+  };
+}
+
+function countPool(kernel: PoolKernel): Counted {
+  const { images, height, width, channels, outputHeight, outputWidth, attributes, dtype, index, target } =
+    kernel;
+  const pooled = images * outputHeight * outputWidth * channels;
+  const { size } = attributes;
+  const values = images * height * width * channels + (target === undefined ? 0 : pooled);
+  return {
+    shape: `${images}x${height}x${width}x${channels}, windows ${size.join("x")}`,
+    flops: pooled * size[0] * size[1],
+    bytes: values * bytesOf(dtype) + (index === undefined ? 0 : pooled),
   };
 }
 

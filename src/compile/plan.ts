@@ -4,7 +4,13 @@
  */
 import type { DType, TypedArray } from "../base/dtype.js";
 import type { Shape } from "../base/shape.js";
-import type { ElementwiseAttributes, ElementwiseName } from "../graph/tensor.js";
+import type { ConvolutionRole, ConvolutionSizes } from "../graph/operations/convolution.js";
+import type {
+  ConvolutionAttributes,
+  ElementwiseAttributes,
+  ElementwiseName,
+  PoolAttributes,
+} from "../graph/tensor.js";
 
 export interface Plan {
   readonly name: string;
@@ -39,7 +45,7 @@ export interface PlanEntry {
   }[];
 }
 
-export type Kernel = LoopKernel | GemmKernel | ScatterAddKernel;
+export type Kernel = LoopKernel | GemmKernel | ScatterAddKernel | ConvolutionKernel | PoolKernel;
 
 /** Element `offset + sum over loop dimensions of index * stride` of a buffer. */
 export interface Access {
@@ -143,4 +149,56 @@ export interface ScatterAddKernel {
   readonly updates: number;
   readonly indices: number;
   readonly target: number;
+}
+
+/**
+ * One of the three tensors of a convolution from the two others, for each lane: images x [N, H, W, C], filters w
+ * [O, KH, KW, C / groups], outputs y [N, OH, OW, O], each contiguous in a buffer of its own.
+ */
+export interface ConvolutionKernel {
+  readonly kind: "convolution";
+  readonly name: string;
+  readonly dtype: "float32" | "float64";
+  /** The tensor that is computed. */
+  readonly computes: ConvolutionRole;
+  readonly sizes: ConvolutionSizes;
+  readonly attributes: ConvolutionAttributes;
+  readonly lanes: number;
+  readonly x: ConvolutionOperand;
+  readonly w: ConvolutionOperand;
+  readonly y: ConvolutionOperand;
+  /** Only where y is computed: y = conv(x, w) + bias [O], the same for all lanes or one a lane. */
+  readonly bias?: ConvolutionOperand;
+  /** Only where y is computed: y is max(y, 0) in the end. */
+  readonly relu: boolean;
+}
+
+export interface ConvolutionOperand {
+  readonly buffer: number;
+  /** Elements from one lane to the next; 0: the same for all. */
+  readonly laneStride: number;
+}
+
+/**
+ * Windows over contiguous images [N, H, W, C] and their values [N, OH, OW, C]. "max" stores the greatest of each window,
+ * its place in the window, or both; "pick" reads the place that the index names, "unpool" writes there and zeros
+ * elsewhere; "sum" adds a window up, "spread" is its adjoint.
+ */
+export interface PoolKernel {
+  readonly kind: "pool";
+  readonly name: string;
+  readonly mode: "max" | "pick" | "unpool" | "sum" | "spread";
+  readonly dtype: "float32" | "float64";
+  readonly images: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly outputHeight: number;
+  readonly outputWidth: number;
+  readonly attributes: PoolAttributes;
+  /** Buffers: what is read, and what is written; "max" may write an index alone. */
+  readonly source: number;
+  readonly target?: number;
+  /** uint8, one for each window: written by "max", read by "pick" and "unpool". */
+  readonly index?: number;
 }

@@ -6,7 +6,7 @@ import { type LoweredEntry, lowerEntry } from "./lower/entry.js";
 import { aligned, packLifetimes } from "./lower/memory.js";
 import type { Slot } from "./lower/slots.js";
 import { optimize } from "./optimize.js";
-import type { Access, GemmOperand, Kernel, Plan, PlanBuffer, PlanEntry } from "./plan.js";
+import type { Access, ConvolutionOperand, GemmOperand, Kernel, Plan, PlanBuffer, PlanEntry } from "./plan.js";
 import { checkProgram, type Program } from "./program.js";
 
 export interface PlanOptions {
@@ -139,6 +139,26 @@ function renumber(kernel: Kernel, numbers: readonly number[]): Kernel {
         updates: numbers[kernel.updates],
         indices: numbers[kernel.indices],
         target: numbers[kernel.target],
+      };
+    case "convolution": {
+      const place = (role: ConvolutionOperand): ConvolutionOperand => ({
+        ...role,
+        buffer: numbers[role.buffer],
+      });
+      return {
+        ...kernel,
+        x: place(kernel.x),
+        w: place(kernel.w),
+        y: place(kernel.y),
+        ...(kernel.bias && { bias: place(kernel.bias) }),
+      };
+    }
+    case "pool":
+      return {
+        ...kernel,
+        source: numbers[kernel.source],
+        ...(kernel.target !== undefined && { target: numbers[kernel.target] }),
+        ...(kernel.index !== undefined && { index: numbers[kernel.index] }),
       };
     case "loop":
       return {

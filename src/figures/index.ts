@@ -7,6 +7,7 @@ export {
   type ComparisonValue,
   comparisonFigure,
 } from "./comparison.js";
+export { type ConfusionMatrixData, confusionMatrixFigure } from "./confusionMatrix.js";
 export { contourRings, type Grid, logLevels, sampleGrid } from "./contours.js";
 export {
   type ConvergenceData,
@@ -16,7 +17,9 @@ export {
 } from "./convergence.js";
 export type { FigureText } from "./figure.js";
 export { type HeatMapAxis, type HeatMapCell, type HeatMapData, heatMapFigure } from "./heatMap.js";
+export { type GridImage, type ImageGridData, imageGridFigure } from "./imageGrid.js";
 export { formatFixed, formatNumber, powerOfTen } from "./numbers.js";
+export { encodePng, type PixelImage } from "./png.js";
 export { rasterize, writeFigure } from "./raster.js";
 export type { AxisSpec, ScaleKind } from "./scale.js";
 export {

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
 import { referenceBackend } from "../../src/backends/reference/index.js";
+import { kernelEffects } from "../../src/compile/kernelEffects.js";
 import { aligned, packLifetimes } from "../../src/compile/lower/memory.js";
 import type { Kernel, Plan } from "../../src/compile/plan.js";
 import { planProgram } from "../../src/compile/planProgram.js";
@@ -10,7 +11,7 @@ import type { Program } from "../../src/compile/program.js";
 import * as f from "../../src/graph/functions.js";
 import { variable } from "../../src/graph/operations/leaves.js";
 import type { Tensor } from "../../src/graph/tensor.js";
-import { bytesIn, effectsOf, loadsOf, overlaps } from "./support.js";
+import { bytesIn, loadsOf, overlaps } from "./support.js";
 
 describe("lifetimes", () => {
   const lifetimes = fc.array(
@@ -185,7 +186,7 @@ function expectSound(plan: Plan): void {
 function expectDisjointLives(plan: Plan, kernels: readonly Kernel[], kept: readonly number[]): void {
   const lives = new Map<number, { first: number; last: number }>();
   kernels.forEach((kernel, at) => {
-    const { reads, writes } = effectsOf(kernel);
+    const { reads, writes } = kernelEffects(kernel);
     for (const number of reads) {
       if (plan.buffers[number].role === "temporary")
         expect(lives.has(number) || writes.includes(number)).toBe(true);
@@ -210,7 +211,7 @@ function expectDisjointLives(plan: Plan, kernels: readonly Kernel[], kept: reado
 
 /** What a kernel reads from bytes that it writes, it reads at the very element that it writes. */
 function expectNoHazard(plan: Plan, kernel: Kernel): void {
-  const { reads, writes } = effectsOf(kernel);
+  const { reads, writes } = kernelEffects(kernel);
   const touching = (a: number, b: number): boolean => overlaps(plan.buffers[a], plan.buffers[b]);
   if (kernel.kind !== "loop") {
     for (const read of reads) for (const write of writes) expect(touching(read, write)).toBe(false);

@@ -1,5 +1,6 @@
 /** The plan of a training step as text: what is fused, what is stored, what is updated in place. */
 import { describe, expect, test } from "vitest";
+import { kernelEffects } from "../../src/compile/kernelEffects.js";
 import type { Plan } from "../../src/compile/plan.js";
 import { planProgram } from "../../src/compile/planProgram.js";
 import { sourceOf } from "../../src/learn/datasets/dataset.js";
@@ -9,7 +10,7 @@ import { adam, momentum, type OptimizerChoice, sgd } from "../../src/learn/optim
 import { classificationProblem } from "../../src/learn/problems/index.js";
 import { laneProgram, stepEntry } from "../../src/train/index.js";
 import { classifying } from "../train/support.js";
-import { effectsOf, formatEntry } from "./support.js";
+import { formatEntry } from "./support.js";
 
 /** Softmax regression with 4 lanes on images of 784 bytes in 10 classes, batch 100. */
 async function softmaxPlan(choice: OptimizerChoice): Promise<Plan> {
@@ -96,7 +97,7 @@ describe("softmax regression with 4 lanes", () => {
       expect(kernels.filter(({ name }) => /^(update|keep) /.test(name))).toEqual([]);
       const writers = new Map<string, number[]>();
       kernels.forEach((kernel, i) => {
-        for (const number of effectsOf(kernel).writes) {
+        for (const number of kernelEffects(kernel).writes) {
           const { name, role } = plan.buffers[number];
           if (role === "state") writers.set(name, [...(writers.get(name) ?? []), i]);
         }

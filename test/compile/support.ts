@@ -1,6 +1,7 @@
 /** Plans as text for snapshots, and what each kernel reads and writes. */
 import { bytesOf } from "../../src/base/dtype.js";
 import { formatType, sizeOf } from "../../src/base/shape.js";
+import { kernelEffects } from "../../src/compile/kernelEffects.js";
 import type { Access, Kernel, Plan, PlanBuffer } from "../../src/compile/plan.js";
 
 /** One line a kernel: its shape, what it reads, what it writes; temporaries are numbered as they come. */
@@ -15,7 +16,7 @@ export function formatEntry(plan: Plan, entry: string): string {
   const short = (number: number): string => nameOf(number).split(" ")[0];
   const { kernels, traces } = plan.entries[entry];
   const lines = kernels.map((kernel) => {
-    const { reads, writes } = effectsOf(kernel);
+    const { reads, writes } = kernelEffects(kernel);
     const sources = [...new Set(reads.map(short))].join(", ");
     return `${shapeOf(kernel)}: ${sources} -> ${[...new Set(writes)].map(nameOf).join(", ")}`;
   });
@@ -28,25 +29,17 @@ function shapeOf(kernel: Kernel): string {
       return `gemm ${kernel.m}x${kernel.n}x${kernel.k}${kernel.batch.length > 0 ? ` for each of ${kernel.batch.join("x")}` : ""}`;
     case "scatterAdd":
       return `scatterAdd ${kernel.outer}x${kernel.count}x${kernel.inner} into ${kernel.extent}`;
+    case "convolution": {
+      const { images, height, width, channels, filters, kernelHeight, kernelWidth } = kernel.sizes;
+      const after = [kernel.bias && "bias", kernel.relu && "relu"].filter(Boolean).join(", ");
+      return `${kernel.name} ${images}x${height}x${width}x${channels} * ${filters}x${kernelHeight}x${kernelWidth}${after && `, ${after}`}`;
+    }
+    case "pool":
+      return `pool ${kernel.mode} ${kernel.images}x${kernel.height}x${kernel.width}x${kernel.channels} by ${kernel.attributes.size.join("x")}`;
     case "loop": {
       const extents = kernel.extents.map((extent, d) => (kernel.reduced[d] ? `(${extent})` : `${extent}`));
       return `loop ${extents.join("x") || "once"} [${kernel.name}]`;
     }
-  }
-}
-
-/** Numbers of the buffers that a kernel reads and writes. */
-export function effectsOf(kernel: Kernel): { reads: number[]; writes: number[] } {
-  switch (kernel.kind) {
-    case "gemm":
-      return { reads: [kernel.a.buffer, kernel.b.buffer], writes: [kernel.c.buffer] };
-    case "scatterAdd":
-      return { reads: [kernel.updates, kernel.indices], writes: [kernel.target] };
-    case "loop":
-      return {
-        reads: loadsOf(kernel).map(({ access }) => access.buffer),
-        writes: [...kernel.stores, ...kernel.reductions].map(({ access }) => access.buffer),
-      };
   }
 }
 

@@ -2,8 +2,10 @@
 import { describe, expect, it } from "vitest";
 import {
   comparisonFigure,
+  confusionMatrixFigure,
   convergenceFigure,
   heatMapFigure,
+  imageGridFigure,
   rasterize,
   sensitivityFigure,
   trajectoriesFigure,
@@ -25,6 +27,8 @@ const charts: Record<string, (width: number) => string> = {
   "heat-map-even": (width) => heatMapFigure({ ...examples.smallHeatMap(), width }),
   trajectories: (width) => trajectoriesFigure({ ...examples.trajectories(), width }),
   rosenbrock: (width) => trajectoriesFigure({ ...examples.rosenbrock(), width }),
+  "confusion-matrix": (width) => confusionMatrixFigure({ ...examples.confusionMatrix(), width }),
+  "image-grid": (width) => imageGridFigure({ ...examples.imageGrid(), width }),
   comparison: (width) => comparisonFigure({ ...examples.comparison(), width }),
 };
 

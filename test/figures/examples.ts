@@ -1,9 +1,12 @@
 /** Realistic data for the figures' tests: exercise 1 in closed form, curves like MNIST's, a heavy-ball map. */
 import type {
   ComparisonData,
+  ConfusionMatrixData,
   ConvergenceData,
   ConvergenceSeries,
   HeatMapData,
+  ImageGridData,
+  PixelImage,
   SensitivityData,
   TrajectoriesData,
 } from "../../src/figures/index.js";
@@ -392,3 +395,35 @@ export function comparison(): ComparisonData {
     ],
   };
 }
+
+/** Ten digits of which few are taken for others, as after training. */
+export function confusionMatrix(): ConfusionMatrixData {
+  const counts = Array.from({ length: 10 }, (_, i) =>
+    Array.from({ length: 10 }, (_, j) =>
+      i === j ? 980 - 3 * i : (i * 7 + j * 5) % 11 === 0 ? 1 + ((i + j) % 9) : 0,
+    ),
+  );
+  return {
+    title: "What is taken for what",
+    subtitle: "Rows are digits as they are, columns what they were taken for.",
+    counts,
+  };
+}
+
+/** A ring, lighter from tile to tile. */
+function ring(step: number): PixelImage {
+  const pixels = new Uint8Array(28 * 28);
+  for (let y = 0; y < 28; y++)
+    for (let x = 0; x < 28; x++)
+      pixels[y * 28 + x] = Math.abs(Math.hypot(x - 13.5, y - 13.5) - 9) < 2 ? 255 - 6 * step : 0;
+  return { width: 28, height: 28, channels: 1, pixels };
+}
+
+export const imageGrid = (): ImageGridData => ({
+  title: "Misclassified",
+  subtitle: "Under each: what it is, what it was taken for and with which probability.",
+  images: Array.from({ length: 25 }, (_, i) => ({
+    image: ring(i),
+    lines: [`0 \u2192 ${i % 10}`, `${50 + i} %`],
+  })),
+});

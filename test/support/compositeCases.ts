@@ -1,7 +1,7 @@
 /** Random valid uses of the functions that are made of several operations. */
 import fc from "fast-check";
 import { type HostTensor, type Shape, sizeOf } from "../../src/base/shape.js";
-import * as f from "../../src/graph/functions.js";
+import * as f from "../../src/graph/index.js";
 import { constant } from "../../src/graph/operations/leaves.js";
 import type { Tensor } from "../../src/graph/tensor.js";
 import { unitsFrom } from "./numbers.js";
@@ -85,6 +85,21 @@ const products = fc
     build: f.matmul,
   }));
 
+/** Images, filters and a bias, in two layers' worth of options. */
+const images = fc
+  .record({
+    images: extents,
+    extent: fc.integer({ min: 3, max: 5 }),
+    channels: extents,
+    filters: extents,
+    padding: fc.constantFrom("same" as const, 1),
+    stride: fc.constantFrom(1, 2),
+  })
+  .map(({ images: count, extent, channels, filters, ...options }) => ({
+    shapes: [[count, extent, extent, channels], [filters, 3, 3, channels], [filters]],
+    options,
+  }));
+
 export const compositeCases = {
   addBroadcast: pairwise(f.add),
   mulBroadcast: pairwise(f.mul),
@@ -119,6 +134,26 @@ export const compositeCases = {
             }),
           ),
         ),
+    })),
+  ),
+  // One call of a library where it has them, or one pass.
+  convolutionWithBias: composite(
+    images.map(({ shapes, options }) => ({
+      shapes,
+      build: (x: Tensor, w: Tensor, b: Tensor) => f.relu(f.add(f.conv2d(x, w, options), b)),
+    })),
+  ),
+  convolutionThenPool: composite(
+    images.map(({ shapes, options }) => ({
+      shapes,
+      build: (x: Tensor, w: Tensor, b: Tensor) =>
+        f.mul(f.maxPool2d(f.relu(f.add(f.conv2d(x, w, options), b)), { size: 2, stride: 1 }), 0.5),
+    })),
+  ),
+  averagePool: composite(
+    images.map(({ shapes, options }) => ({
+      shapes: shapes.slice(0, 1),
+      build: (x: Tensor) => f.averagePool2d(x, { size: 2, ...options }),
     })),
   ),
   where: composite(

@@ -248,7 +248,9 @@ function convolution(
 }
 
 /** A second operand is an index into the window. */
-function pooling<N extends "maxPool2d" | "argmaxPool2d" | "unpool2d" | "pickPool2d" | "sumPool2d" | "spreadPool2d">(
+function pooling<
+  N extends "maxPool2d" | "argmaxPool2d" | "unpool2d" | "pickPool2d" | "sumPool2d" | "spreadPool2d",
+>(
   op: N,
   differentiable: readonly number[] | false,
   operands: (shapes: { x: Shape; y: Shape }) => readonly Shape[],
@@ -266,7 +268,8 @@ function pooling<N extends "maxPool2d" | "argmaxPool2d" | "unpool2d" | "pickPool
           ),
           region,
           seed,
-          (tensors) => makeNode(op, tensors, { ...attributes, input: [x[1], x[2]] } as OperationAttributes[N]),
+          (tensors) =>
+            makeNode(op, tensors, { ...attributes, input: [x[1], x[2]] } as OperationAttributes[N]),
         ),
       ),
   };

@@ -2,8 +2,9 @@
  * A plan as one WebAssembly module: a function for each loop kernel, and for each entry a function that runs it any
  * number of times, so that steps follow one another without JavaScript between them.
  */
-import type { GemmKernel, Kernel, Plan } from "../../compile/plan.js";
+import type { ConvolutionKernel, GemmKernel, Kernel, Plan } from "../../compile/plan.js";
 import { createLoopTarget, emitLoop, emitScatterAdd, type LoopTarget } from "./loops/index.js";
+import { emitPool } from "./pooling/index.js";
 import {
   call,
   type FunctionReference,
@@ -16,9 +17,11 @@ import {
 
 export interface EmittedPlan {
   readonly bytes: Uint8Array;
-  /** The products that the module imports as `gemm.<number>`: () => void. */
-  readonly products: readonly GemmKernel[];
+  /** What libraries compute: the module imports each as `library.<number>`: () => void. */
+  readonly libraryCalls: readonly LibraryKernel[];
 }
+
+export type LibraryKernel = GemmKernel | ConvolutionKernel;
 
 /** The name under which the module exports an entry. */
 export const exportedEntry = (plan: Plan, entry: string): string =>
@@ -31,16 +34,18 @@ export function emitPlan(plan: Plan, features: WasmFeatures): EmittedPlan {
     { module: "env", name: "memory" },
     { initialPages: 1, maximumPages: 65536, shared: true },
   );
-  const products = Object.values(plan.entries)
+  const libraryCalls = Object.values(plan.entries)
     .flatMap(({ kernels }) => kernels)
-    .filter((kernel) => kernel.kind === "gemm");
-  const productCalls = new Map<Kernel, FunctionReference<Record<never, never>, "none">>();
-  products.forEach((kernel, i) => {
-    productCalls.set(kernel, module.importFunction({ module: "gemm", name: `${i}` }, { parameters: {} }));
-  });
+    .filter((kernel) => kernel.kind === "gemm" || kernel.kind === "convolution");
+  const imports: LibraryImports = new Map(
+    libraryCalls.map((kernel, i) => [
+      kernel,
+      module.importFunction({ module: "library", name: `${i}` }, { parameters: {} }),
+    ]),
+  );
   const target = createLoopTarget(module, plan.buffers, features);
   for (const [name, entry] of Object.entries(plan.entries)) {
-    const calls = entry.kernels.map((kernel) => callOf(kernel, target, productCalls));
+    const calls = entry.kernels.map((kernel) => callOf(kernel, target, imports));
     module.function(exportedEntry(plan, name), { parameters: { steps: "i32" } }, (f, { steps }) => {
       const step = f.let(i32.const(0));
       f.while(i32.lt_s(step, steps), () => {
@@ -53,16 +58,19 @@ export function emitPlan(plan: Plan, features: WasmFeatures): EmittedPlan {
       });
     });
   }
-  return { bytes: module.bytes(), products };
+  return { bytes: module.bytes(), libraryCalls };
 }
 
-type ProductCalls = ReadonlyMap<Kernel, FunctionReference<Record<never, never>, "none">>;
+type LibraryImports = ReadonlyMap<Kernel, FunctionReference<Record<never, never>, "none">>;
 
 /** Emits the kernel's function, if it is one of ours, and calls it. */
-function callOf(kernel: Kernel, target: LoopTarget, productCalls: ProductCalls): Statement {
+function callOf(kernel: Kernel, target: LoopTarget, imports: LibraryImports): Statement {
   switch (kernel.kind) {
     case "gemm":
-      return call(productCalls.get(kernel)!, {});
+    case "convolution":
+      return call(imports.get(kernel)!, {});
+    case "pool":
+      return call(emitPool(target, kernel), {});
     case "loop":
       return call(emitLoop(target, kernel), {});
     case "scatterAdd":

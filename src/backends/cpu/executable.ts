@@ -3,9 +3,11 @@ import { allocate, bytesOf, dtypes, type TypedArray } from "../../base/dtype.js"
 import { invariant, SlalomError, unknownName } from "../../base/errors.js";
 import { sizeOf } from "../../base/shape.js";
 import { checkSteps, checkValues, type Executable } from "../../compile/backend.js";
-import type { GemmKernel, Plan, PlanBuffer } from "../../compile/plan.js";
+import type { Plan, PlanBuffer } from "../../compile/plan.js";
+import type { ConvolutionLibrary } from "./convolution/index.js";
 import { emitPlan, exportedEntry } from "./emitPlan.js";
-import type { BoundGemm, GemmLibrary } from "./gemm/index.js";
+import type { GemmLibrary } from "./gemm/index.js";
+import { convolutionSpec, prepareLibraryCall } from "./libraryCalls.js";
 import { mathImports } from "./loops/index.js";
 import type { MemoryPool } from "./memoryPool.js";
 import {
@@ -18,6 +20,7 @@ import {
 
 export interface CpuOptions {
   readonly gemm: GemmLibrary;
+  readonly convolution: ConvolutionLibrary;
   readonly features: WasmFeatures;
   readonly memories: MemoryPool;
 }
@@ -36,8 +39,11 @@ export class CpuExecutable implements Executable {
     private readonly traceCapacity: number,
     private readonly options: CpuOptions,
   ) {
-    const { gemm, features, memories } = options;
-    this.bytes = plan.arenaBytes + gemm.workspaceBytes;
+    const { gemm, convolution, features, memories } = options;
+    const { bytes, libraryCalls } = emitPlan(plan, features);
+    const convolutions = libraryCalls.filter((kernel) => kernel.kind === "convolution").map(convolutionSpec);
+    const gemmEnd = plan.arenaBytes + gemm.workspaceBytes;
+    this.bytes = gemmEnd + convolution.workspaceBytes(convolutions);
     checkFits(plan, this.bytes);
     this.memory = memories.take(this.bytes);
     this.named = new Map(
@@ -45,12 +51,14 @@ export class CpuExecutable implements Executable {
         .filter(({ role }) => role !== "temporary" && role !== "constant")
         .map((buffer) => [buffer.name, buffer]),
     );
-    const { bytes, products } = emitPlan(plan, features);
-    const bound = gemm.bind(this.memory, plan.arenaBytes);
+    const boundGemm = gemm.bind(this.memory, plan.arenaBytes);
+    const bound = { gemm: boundGemm, convolution: convolution.bind(this.memory, gemmEnd, boundGemm) };
     this.exports = instantiate(compileModule(bytes), {
       env: { memory: this.memory },
       math: mathImports,
-      gemm: Object.fromEntries(products.map((kernel, i) => [`${i}`, prepareProduct(kernel, plan, bound)])),
+      library: Object.fromEntries(
+        libraryCalls.map((kernel, i) => [`${i}`, prepareLibraryCall(kernel, plan, bound)]),
+      ),
     });
     for (const { buffer, data } of plan.constants) this.view(plan.buffers[buffer]).set(data);
   }
@@ -115,51 +123,3 @@ function checkFits(plan: Plan, bytes: number): void {
 }
 
 const mebibytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
-
-/** The product as a function without arguments: all offsets are known. */
-function prepareProduct(kernel: GemmKernel, plan: Plan, bound: BoundGemm): () => void {
-  const { dtype, a, b, c, batch } = kernel;
-  // The innermost batch dimension is the library's; the others become calls of their own.
-  const count = batch.at(-1) ?? 1;
-  const call = bound.prepare({
-    dtype,
-    m: kernel.m,
-    n: kernel.n,
-    k: kernel.k,
-    transA: a.transposed,
-    transB: b.transposed,
-    lda: a.leading,
-    ldb: b.leading,
-    ldc: c.leading,
-    beta: kernel.accumulate ? 1 : 0,
-    batch: count,
-    strideA: a.batchStrides.at(-1) ?? 0,
-    strideB: b.batchStrides.at(-1) ?? 0,
-    strideC: c.batchStrides.at(-1) ?? 0,
-  });
-  const offsets = outerOffsets(kernel).map((at) =>
-    ([a, b, c] as const).map(
-      (operand, i) => plan.buffers[operand.buffer].offset + (operand.offset + at[i]) * bytesOf(dtype),
-    ),
-  );
-  if (offsets.length === 1) {
-    const [[atA, atB, atC]] = offsets;
-    return () => call(atA, atB, atC);
-  }
-  return () => {
-    for (const [atA, atB, atC] of offsets) call(atA, atB, atC);
-  };
-}
-
-/** Element offsets of A, B and C for every index of the batch dimensions but the last. */
-function outerOffsets({ batch, a, b, c }: GemmKernel): number[][] {
-  let offsets = [[0, 0, 0]];
-  batch.slice(0, -1).forEach((extent, dimension) => {
-    offsets = offsets.flatMap((base) =>
-      Array.from({ length: extent }, (_, i) =>
-        [a, b, c].map((operand, side) => base[side] + i * operand.batchStrides[dimension]),
-      ),
-    );
-  });
-  return offsets;
-}

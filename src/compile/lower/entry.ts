@@ -1,8 +1,10 @@
 /** From the optimized graph of one entry to kernels over slots of memory, in the order in which they run. */
 import type { Tensor } from "../../graph/tensor.js";
 import { topologicalOrder } from "../../graph/traverse.js";
+import { kernelEffects } from "../kernelEffects.js";
 import type { Kernel } from "../plan.js";
 import { formGroups, type Group } from "./groups.js";
+import { joinKernels } from "./join.js";
 import { copyKernel, lowerGroup } from "./kernels.js";
 import { isGiven, materialize, storedNode } from "./materialize.js";
 import { type Schedule, schedule } from "./schedule.js";
@@ -41,7 +43,15 @@ export function lowerEntry(entry: EntryGraph): LoweredEntry {
   const computing = plan.groups.flatMap((group) => lowerGroup(group, memory, needed));
   const kept = keepTraces(traces, slots);
   const moved = moveUpdates(updates, plan, slots);
-  const kernels = [...kept.before, ...moved.before, ...computing, ...moved.after];
+  const outside = new Set([
+    ...kept.traces.map(({ slot }) => slot),
+    ...[...kept.before, ...moved.before, ...moved.after].flatMap((kernel) => {
+      const { reads, writes } = kernelEffects(kernel);
+      return [...reads, ...writes];
+    }),
+  ]);
+  const joined = joinKernels(computing, (slot) => slots.isTemporary(slot) && !outside.has(slot));
+  const kernels = [...kept.before, ...moved.before, ...joined, ...moved.after];
   return {
     kernels,
     slots: slots.withLifetimes(

@@ -5,7 +5,7 @@
 import { type Shape, sameShape, sizeOf } from "../../base/shape.js";
 import { isElementwise } from "../../graph/operations/index.js";
 import type { Tensor } from "../../graph/tensor.js";
-import { isGiven, storedNode } from "./materialize.js";
+import { isGiven, ownKernels, storedNode } from "./materialize.js";
 
 export interface Group {
   /** The stored nodes that it computes, inputs first. */
@@ -79,7 +79,7 @@ export function dependsOn(
 }
 
 function groupFor(root: Tensor, stored: ReadonlySet<Tensor>): Group {
-  const loops = root.op !== "dot" && root.op !== "scatterAdd" && root.op !== "pad" && root.op !== "concat";
+  const loops = !ownKernels.has(root.op) || isReduction(root);
   const reads = new Map<Tensor, { sameIndex: boolean }>();
   collectReads(root, stored, reads);
   return {

@@ -5,6 +5,7 @@ import type { Tensor } from "../../graph/tensor.js";
 import type { Access, Combine, Kernel, LoopKernel } from "../plan.js";
 import { planContraction } from "./contraction.js";
 import { type Group, isReduction } from "./groups.js";
+import { convolutionKernel, poolKernel } from "./images.js";
 import { type BodyOptions, buildBody } from "./loopBody.js";
 import { isGiven, storedNode } from "./materialize.js";
 import { viewOf } from "./views.js";
@@ -56,6 +57,17 @@ export function lowerGroup(
         },
       ];
     }
+    case "conv2d":
+    case "conv2dInput":
+    case "conv2dKernel":
+      return [convolutionKernel(root, (node) => memory.bufferOf(storedNode(node)))];
+    case "maxPool2d":
+    case "argmaxPool2d":
+    case "unpool2d":
+    case "pickPool2d":
+    case "sumPool2d":
+    case "spreadPool2d":
+      return [poolKernel(root, (node) => memory.bufferOf(storedNode(node)))];
     case "pad": {
       const { low, value } = root.attributes;
       const fill =

@@ -5,7 +5,7 @@
  */
 
 import { isElementwise } from "../../graph/operations/index.js";
-import type { ElementwiseName, Tensor } from "../../graph/tensor.js";
+import type { ElementwiseName, OperationName, Tensor } from "../../graph/tensor.js";
 import { isMovement, splitsOnly } from "./indexMap.js";
 import { viewOf } from "./views.js";
 
@@ -13,7 +13,24 @@ import { viewOf } from "./views.js";
 export const isGiven = (node: Tensor): boolean => node.op === "variable" || node.op === "constant";
 
 /** Operations that a kernel of their own computes, into memory. */
-const ownKernel = new Set(["sum", "reduceMax", "reduceMin", "dot", "scatterAdd", "pad", "concat"]);
+export const ownKernels: ReadonlySet<OperationName> = new Set([
+  "sum",
+  "reduceMax",
+  "reduceMin",
+  "dot",
+  "scatterAdd",
+  "pad",
+  "concat",
+  "conv2d",
+  "conv2dInput",
+  "conv2dKernel",
+  "maxPool2d",
+  "argmaxPool2d",
+  "unpool2d",
+  "pickPool2d",
+  "sumPool2d",
+  "spreadPool2d",
+]);
 
 /** Neither another view nor a pattern without memory: storing it makes every view of it readable. */
 export const isComputed = (node: Tensor): boolean =>
@@ -45,7 +62,7 @@ export function materialize(order: readonly Tensor[], required: readonly Tensor[
       node,
       node.inputs.reduce((sum, input) => sum + costOf(input), isElementwise(node.op) ? weights[node.op] : 0),
     );
-    if (ownKernel.has(node.op)) stored.add(node);
+    if (ownKernels.has(node.op)) stored.add(node);
     switch (node.op) {
       case "dot":
       case "take":
@@ -54,7 +71,16 @@ export function materialize(order: readonly Tensor[], required: readonly Tensor[
         }
         break;
       case "scatterAdd":
-        // Its kernel walks both operands in order.
+      case "conv2d":
+      case "conv2dInput":
+      case "conv2dKernel":
+      case "maxPool2d":
+      case "argmaxPool2d":
+      case "unpool2d":
+      case "pickPool2d":
+      case "sumPool2d":
+      case "spreadPool2d":
+        // Their kernels walk all operands in order.
         for (const operand of node.inputs) store(operand);
         break;
       case "broadcast":

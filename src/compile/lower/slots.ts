@@ -2,6 +2,7 @@
 import { bytesOf } from "../../base/dtype.js";
 import { sizeOf } from "../../base/shape.js";
 import type { Node, Tensor } from "../../graph/tensor.js";
+import { kernelEffects } from "../kernelEffects.js";
 import type { Kernel } from "../plan.js";
 import { isGiven } from "./materialize.js";
 
@@ -48,9 +49,12 @@ export class Slots {
     return this.list.length - 1;
   }
 
+  readonly isTemporary = (number: number): boolean => this.list[number].kind === "temporary";
+
   withLifetimes(kernels: readonly Kernel[], kept: readonly number[]): Slot[] {
     kernels.forEach((kernel, i) => {
-      for (const number of slotsOf(kernel)) {
+      const { reads, writes } = kernelEffects(kernel);
+      for (const number of [...reads, ...writes]) {
         const slot = this.list[number];
         if (slot.kind !== "temporary") continue;
         slot.first = Math.min(slot.first, i);
@@ -62,23 +66,5 @@ export class Slots {
       if (slot.kind === "temporary") slot.last = kernels.length;
     }
     return this.list;
-  }
-}
-
-/** Every slot or buffer that a kernel reads or writes. */
-function slotsOf(kernel: Kernel): number[] {
-  switch (kernel.kind) {
-    case "gemm":
-      return [kernel.a.buffer, kernel.b.buffer, kernel.c.buffer];
-    case "scatterAdd":
-      return [kernel.updates, kernel.indices, kernel.target];
-    case "loop":
-      return [
-        ...kernel.body.flatMap((instruction) =>
-          instruction.op === "load" || instruction.op === "gather" ? [instruction.access.buffer] : [],
-        ),
-        ...kernel.stores.map(({ access }) => access.buffer),
-        ...kernel.reductions.map(({ access }) => access.buffer),
-      ];
   }
 }

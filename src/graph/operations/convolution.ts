@@ -8,7 +8,14 @@
 import { allocate, isFloat } from "../../base/dtype.js";
 import { SlalomError } from "../../base/errors.js";
 import { formatType, type Shape, sizeOf, type TensorType } from "../../base/shape.js";
-import type { Batched, ConvolutionAttributes, Node, Operation, OperationAttributes, Tensor } from "../tensor.js";
+import type {
+  Batched,
+  ConvolutionAttributes,
+  Node,
+  Operation,
+  OperationAttributes,
+  Tensor,
+} from "../tensor.js";
 import { sumOver } from "./broadcast.js";
 import { type DefinedOperation, defineOperation } from "./define.js";
 import { alignAxis, moveAxis, reshapeTo } from "./movement.js";
@@ -33,7 +40,10 @@ export type ConvolutionRole = "x" | "w" | "y";
 
 /** Which tensor an operation computes, and from which two, in the order of its operands. */
 export const convolutionRoles: {
-  readonly [N in ConvolutionName]: { readonly of: ConvolutionRole; readonly from: readonly ConvolutionRole[] };
+  readonly [N in ConvolutionName]: {
+    readonly of: ConvolutionRole;
+    readonly from: readonly ConvolutionRole[];
+  };
 } = {
   conv2d: { of: "y", from: ["x", "w"] },
   conv2dInput: { of: "x", from: ["y", "w"] },
@@ -101,7 +111,9 @@ function convolution<N extends ConvolutionName>(
       const fail = (): never => {
         throw new SlalomError("shape", mismatch(name, inputs, attributes));
       };
-      const lanes = [...new Set(inputs.filter(({ shape }) => shape.length === 5).map(({ shape }) => shape[0]))];
+      const lanes = [
+        ...new Set(inputs.filter(({ shape }) => shape.length === 5).map(({ shape }) => shape[0])),
+      ];
       const sound =
         inputs.every(({ shape }) => shape.length === 4 || shape.length === 5) &&
         lanes.length <= 1 &&
@@ -157,7 +169,11 @@ const layouts: Readonly<Record<ConvolutionRole, string>> = {
   y: "outputs [N, OH, OW, O]",
 };
 
-function mismatch(name: ConvolutionName, inputs: readonly TensorType[], attributes: ConvolutionAttributes): string {
+function mismatch(
+  name: ConvolutionName,
+  inputs: readonly TensorType[],
+  attributes: ConvolutionAttributes,
+): string {
   const received = inputs.map(formatType).join(" with ");
   const expected = convolutionRoles[name].from.map((role) => layouts[role]).join(" with ");
   const { groups, dilation } = attributes;
@@ -213,7 +229,9 @@ function batchConvolution(node: Node<ConvolutionName>, inputs: readonly Batched[
     return { tensor: reshapeTo(joined, [lanes, joined.shape[0] / lanes, ...joined.shape.slice(1)]), axis: 0 };
   }
   if (plain) {
-    const operands = inputs.map((input) => (input.axis === undefined ? input.tensor : alignAxis(input, 0, lanes)));
+    const operands = inputs.map((input) =>
+      input.axis === undefined ? input.tensor : alignAxis(input, 0, lanes),
+    );
     return { tensor: apply(operands), axis: 0 };
   }
   // Lanes of lanes are more lanes.
@@ -239,7 +257,8 @@ function forEachProduct(
   visit: (at: Product) => void,
 ): void {
   const { lanes, sizes } = convolutionSizes(shapes);
-  const { images, height, width, channels, filters, kernelHeight, kernelWidth, outputHeight, outputWidth } = sizes;
+  const { images, height, width, channels, filters, kernelHeight, kernelWidth, outputHeight, outputWidth } =
+    sizes;
   const perLane = (shape: Shape): number => (shape.length === 5 ? sizeOf(shape.slice(1)) : 0);
   const [laneX, laneW, laneY] = [perLane(shapes.x), perLane(shapes.w), perLane(shapes.y)];
   const inGroup = channels / groups;

@@ -17,7 +17,8 @@ export const maxPool2dOperation: DefinedOperation<"maxPool2d"> = defineOperation
   gradient: ({ inputs: [x], attributes }, g) => [
     unpool(g, argmaxPool2dOperation.apply([x], attributes), attributes, x.shape),
   ],
-  batch: (node, inputs) => asMoreImages(inputs, (operands) => maxPool2dOperation.apply(operands, node.attributes)),
+  batch: (node, inputs) =>
+    asMoreImages(inputs, (operands) => maxPool2dOperation.apply(operands, node.attributes)),
   evaluate: ([x], attributes, output) => {
     const data = allocate(output.dtype, sizeOf(output.shape));
     forEachWindow(x.shape, output.shape, attributes, (at, elements) => {
@@ -57,7 +58,8 @@ export const unpool2dOperation: DefinedOperation<"unpool2d"> = defineOperation("
     pickPool2dOperation.apply([g, index], attributes),
     undefined,
   ],
-  batch: (node, inputs) => asMoreImages(inputs, (operands) => unpool2dOperation.apply(operands, node.attributes)),
+  batch: (node, inputs) =>
+    asMoreImages(inputs, (operands) => unpool2dOperation.apply(operands, node.attributes)),
   evaluate: ([values, index], attributes, output) => {
     const totals = new Float64Array(sizeOf(output.shape));
     forEachWindow(output.shape, values.shape, attributes, (at, elements) => {
@@ -77,7 +79,8 @@ export const pickPool2dOperation: DefinedOperation<"pickPool2d"> = defineOperati
     return { shape, dtype: x.dtype };
   },
   gradient: ({ inputs: [x, index], attributes }, g) => [unpool(g, index, attributes, x.shape), undefined],
-  batch: (node, inputs) => asMoreImages(inputs, (operands) => pickPool2dOperation.apply(operands, node.attributes)),
+  batch: (node, inputs) =>
+    asMoreImages(inputs, (operands) => pickPool2dOperation.apply(operands, node.attributes)),
   evaluate: ([x, index], attributes, output) => {
     const data = allocate(output.dtype, sizeOf(output.shape));
     forEachWindow(x.shape, output.shape, attributes, (at, elements) => {
@@ -93,7 +96,8 @@ export const sumPool2dOperation: DefinedOperation<"sumPool2d"> = defineOperation
   gradient: ({ inputs: [x], attributes }, g) => [
     spreadPool2dOperation.apply([g], { ...attributes, input: [x.shape[1], x.shape[2]] }),
   ],
-  batch: (node, inputs) => asMoreImages(inputs, (operands) => sumPool2dOperation.apply(operands, node.attributes)),
+  batch: (node, inputs) =>
+    asMoreImages(inputs, (operands) => sumPool2dOperation.apply(operands, node.attributes)),
   evaluate: ([x], attributes, output) => {
     const data = allocate(output.dtype, sizeOf(output.shape));
     forEachWindow(x.shape, output.shape, attributes, (at, elements) => {

@@ -1,0 +1,93 @@
+/** Kernels that libraries compute, as functions without arguments: all offsets are known once a plan has its memory. */
+import { bytesOf } from "../../base/dtype.js";
+import type { ConvolutionKernel, GemmKernel, Plan } from "../../compile/plan.js";
+import type { BoundConvolution, ConvolutionSpec } from "./convolution/index.js";
+import type { LibraryKernel } from "./emitPlan.js";
+import type { BoundGemm } from "./gemm/index.js";
+
+export interface BoundLibraries {
+  readonly gemm: BoundGemm;
+  readonly convolution: BoundConvolution;
+}
+
+export const prepareLibraryCall = (kernel: LibraryKernel, plan: Plan, bound: BoundLibraries): (() => void) =>
+  kernel.kind === "gemm"
+    ? prepareProduct(kernel, plan, bound.gemm)
+    : prepareConvolution(kernel, plan, bound.convolution);
+
+/** The convolution of one lane, as the libraries are asked for it. */
+export function convolutionSpec({
+  computes,
+  dtype,
+  sizes,
+  attributes,
+  bias,
+  relu,
+}: ConvolutionKernel): ConvolutionSpec {
+  const directions = { y: "forward", x: "input", w: "kernel" } as const;
+  return { direction: directions[computes], dtype, ...sizes, ...attributes, bias: bias !== undefined, relu };
+}
+
+function prepareConvolution(kernel: ConvolutionKernel, plan: Plan, bound: BoundConvolution): () => void {
+  const call = bound.prepare(convolutionSpec(kernel));
+  const at = (role: "x" | "w" | "y" | "bias", lane: number): number => {
+    const operand = kernel[role];
+    return operand === undefined
+      ? 0
+      : plan.buffers[operand.buffer].offset + lane * operand.laneStride * bytesOf(kernel.dtype);
+  };
+  const offsets = Array.from({ length: kernel.lanes }, (_, lane) =>
+    (["x", "w", "y", "bias"] as const).map((role) => at(role, lane)),
+  );
+  return () => {
+    for (const [x, w, y, bias] of offsets) call(x, w, y, bias);
+  };
+}
+
+/** The product as a function without arguments: all offsets are known. */
+function prepareProduct(kernel: GemmKernel, plan: Plan, bound: BoundGemm): () => void {
+  const { dtype, a, b, c, batch } = kernel;
+  // The innermost batch dimension is the library's; the others become calls of their own.
+  const count = batch.at(-1) ?? 1;
+  const call = bound.prepare({
+    dtype,
+    m: kernel.m,
+    n: kernel.n,
+    k: kernel.k,
+    transA: a.transposed,
+    transB: b.transposed,
+    lda: a.leading,
+    ldb: b.leading,
+    ldc: c.leading,
+    beta: kernel.accumulate ? 1 : 0,
+    batch: count,
+    strideA: a.batchStrides.at(-1) ?? 0,
+    strideB: b.batchStrides.at(-1) ?? 0,
+    strideC: c.batchStrides.at(-1) ?? 0,
+  });
+  const offsets = outerOffsets(kernel).map((at) =>
+    ([a, b, c] as const).map(
+      (operand, i) => plan.buffers[operand.buffer].offset + (operand.offset + at[i]) * bytesOf(dtype),
+    ),
+  );
+  if (offsets.length === 1) {
+    const [[atA, atB, atC]] = offsets;
+    return () => call(atA, atB, atC);
+  }
+  return () => {
+    for (const [atA, atB, atC] of offsets) call(atA, atB, atC);
+  };
+}
+
+/** Element offsets of A, B and C for every index of the batch dimensions but the last. */
+function outerOffsets({ batch, a, b, c }: GemmKernel): number[][] {
+  let offsets = [[0, 0, 0]];
+  batch.slice(0, -1).forEach((extent, dimension) => {
+    offsets = offsets.flatMap((base) =>
+      Array.from({ length: extent }, (_, i) =>
+        [a, b, c].map((operand, side) => base[side] + i * operand.batchStrides[dimension]),
+      ),
+    );
+  });
+  return offsets;
+}
