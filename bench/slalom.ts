@@ -1,5 +1,6 @@
 /** The one door to what is measured: the built package, with the inner parts that a user does not need. */
 
+export { selectConvolution } from "../dist/backends/cpu/convolution/index.js";
 export { CpuExecutable } from "../dist/backends/cpu/executable.js";
 export { allGemm, selectGemm } from "../dist/backends/cpu/gemm/index.js";
 export type { GemmChoice } from "../dist/backends/cpu/gemm/select.js";
@@ -8,6 +9,7 @@ export { cpuBackend } from "../dist/backends/cpu/index.js";
 export { MemoryPool } from "../dist/backends/cpu/memoryPool.js";
 export { createSharedMemory, detectFeatures } from "../dist/backends/cpu/wasm/index.js";
 export type { Executable } from "../dist/compile/backend.js";
+export { explainPlan, type KernelExplanation } from "../dist/compile/explain.js";
 export { type Kernel, type Plan, type PlanEntry, planProgram } from "../dist/compile/index.js";
 export * from "../dist/index.js";
 export { inThread } from "../dist/lab/index.js";

@@ -9,8 +9,10 @@ import {
   configurationsOf,
   createSharedMemory,
   detectFeatures,
+  explainPlan,
   type GemmChoice,
   type Kernel,
+  type KernelExplanation,
   laneProgram,
   laneTraining,
   loadStudies,
@@ -18,6 +20,7 @@ import {
   type Plan,
   type PlanEntry,
   planProgram,
+  selectConvolution,
   selectGemm,
   stepEntry,
   type Task,
@@ -63,8 +66,11 @@ export async function main(args: readonly string[]): Promise<void> {
     const lanes = task.configurations.length;
     const built = laneProgram(training, lanes);
     const whole = planProgram(built.program);
+    const explained = explainPlan(whole, anyPeaks).entries.find(({ name }) => name === stepEntry)!.kernels;
+    const gemm = selectGemm({ library: options.gemm }).library;
     const executable = new CpuExecutable(byKernel(whole), built.program.traceCapacity, {
-      gemm: selectGemm({ library: options.gemm }).library,
+      gemm,
+      convolution: selectConvolution(gemm),
       features: detectFeatures(),
       memories: new MemoryPool(),
     });
@@ -77,7 +83,8 @@ export async function main(args: readonly string[]): Promise<void> {
       executable.run(stepEntry, 20);
       const withSmallUs = timeUs((steps) => executable.run(`${i}`, steps), mostSteps);
       const us = isSmall(kernel) ? smallUs / smallCount(whole) : Math.max(0, withSmallUs - smallUs);
-      return { kernel: describe(kernel), us, bytes: bytesOf(kernel, whole), ...rateOf(kernel, us) };
+      const { kind, shape, name, bytes } = explained[i];
+      return { kernel: `${kind} ${shape} ${name}`, us, bytes, ...rateOf(explained[i], us) };
     });
     if (options.json)
       process.stdout.write(`${JSON.stringify({ optimizer: optimizer.id, lanes, stepUs, times })}\n`);
@@ -137,44 +144,11 @@ function onceUs(run: (steps: number) => void, steps: number): number {
   return ((performance.now() - start) * 1000) / steps;
 }
 
-function describe(kernel: Kernel): string {
-  switch (kernel.kind) {
-    case "gemm": {
-      const { m, n, k, a, b, batch } = kernel;
-      const operands = `${a.transposed ? "A'" : "A"} ${b.transposed ? "B'" : "B"}`;
-      return `product ${m} x ${n} x ${k} ${operands}${batch.length > 0 ? ` of ${batch.join(" x ")}` : ""}`;
-    }
-    case "loop":
-      return `loop [${kernel.extents.map((extent, i) => (kernel.reduced[i] ? `${extent} folded` : extent)).join(", ")}] ${kernel.name}`;
-    case "scatterAdd":
-      return `scatter ${kernel.name}`;
-  }
-}
+/** Peaks play no part in what is counted. */
+const anyPeaks = { gemmGflops: 1, loopGflops: 1, bandwidthGBs: 1 };
 
-function rateOf(kernel: Kernel, us: number): { gflops?: number } {
-  if (kernel.kind !== "gemm") return {};
-  const count = kernel.batch.reduce((a, b) => a * b, 1);
-  return { gflops: (2 * kernel.m * kernel.n * kernel.k * count) / (us * 1e3) };
-}
-
-function bytesOf(kernel: Kernel, plan: Plan): number {
-  const touched = new Map<number, number>();
-  const size = (buffer: number): number => {
-    const { shape, dtype } = plan.buffers[buffer];
-    return shape.reduce((a, b) => a * b, dtype === "float64" ? 8 : dtype === "uint8" ? 1 : 4);
-  };
-  if (kernel.kind === "gemm") {
-    for (const { buffer } of [kernel.a, kernel.b, kernel.c]) touched.set(buffer, size(buffer));
-  } else if (kernel.kind === "scatterAdd") {
-    for (const buffer of [kernel.updates, kernel.indices, kernel.target]) touched.set(buffer, size(buffer));
-  } else {
-    const iterations = kernel.extents.reduce((a, b) => a * b, 1);
-    const loads = kernel.body.flatMap((one) => ("access" in one ? [one.access.buffer] : []));
-    const stores = [...kernel.stores, ...kernel.reductions].map(({ access }) => access.buffer);
-    // A gather reads no more elements than the loop has iterations.
-    for (const buffer of [...loads, ...stores]) touched.set(buffer, Math.min(size(buffer), iterations * 4));
-  }
-  return [...touched.values()].reduce((a, b) => a + b, 0);
+function rateOf({ kind, flops }: KernelExplanation, us: number): { gflops?: number } {
+  return kind === "gemm" || kind === "convolution" ? { gflops: flops / (us * 1e3) } : {};
 }
 
 function format(title: string, stepUs: number, times: readonly KernelTime[]): string {

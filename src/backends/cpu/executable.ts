@@ -4,7 +4,7 @@ import { invariant, SlalomError, unknownName } from "../../base/errors.js";
 import { sizeOf } from "../../base/shape.js";
 import { checkSteps, checkValues, type Executable } from "../../compile/backend.js";
 import type { Plan, PlanBuffer } from "../../compile/plan.js";
-import type { ConvolutionLibrary } from "./convolution/index.js";
+import type { BoundConvolution, ConvolutionLibrary } from "./convolution/index.js";
 import { emitPlan, exportedEntry } from "./emitPlan.js";
 import type { GemmLibrary } from "./gemm/index.js";
 import { convolutionSpec, prepareLibraryCall } from "./libraryCalls.js";
@@ -31,6 +31,7 @@ export class CpuExecutable implements Executable {
   private readonly exports: WasmExports;
   private readonly named: ReadonlyMap<string, PlanBuffer>;
   private lastSteps = new Map<string, number>();
+  private readonly convolutions: BoundConvolution;
   private released = false;
 
   /** Throws a SlalomError "device" where the arena is larger than a WebAssembly memory can be. */
@@ -52,7 +53,8 @@ export class CpuExecutable implements Executable {
         .map((buffer) => [buffer.name, buffer]),
     );
     const boundGemm = gemm.bind(this.memory, plan.arenaBytes);
-    const bound = { gemm: boundGemm, convolution: convolution.bind(this.memory, gemmEnd, boundGemm) };
+    this.convolutions = convolution.bind(this.memory, gemmEnd, boundGemm);
+    const bound = { gemm: boundGemm, convolution: this.convolutions };
     this.exports = instantiate(compileModule(bytes), {
       env: { memory: this.memory },
       math: mathImports,
@@ -94,6 +96,7 @@ export class CpuExecutable implements Executable {
   release(): void {
     if (this.released) return;
     this.released = true;
+    this.convolutions.release();
     this.options.memories.giveBack(this.memory);
   }
 

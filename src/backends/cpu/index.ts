@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import type { Backend } from "../../compile/backend.js";
 import { planProgram } from "../../compile/planProgram.js";
+import { selectConvolution } from "./convolution/index.js";
 import { CpuExecutable } from "./executable.js";
 import { type GemmChoice, selectGemm } from "./gemm/index.js";
 import { MemoryPool } from "./memoryPool.js";
@@ -29,6 +30,11 @@ export function cpuBackend(options: CpuBackendOptions = {}): Backend {
     name: "cpu",
     description: `cpu (${[gemm.title, gemm.version].filter(Boolean).join(" ")}, ${features.relaxedSimd ? "relaxed SIMD" : "SIMD"}, ${availableParallelism()} cores)`,
     compile: (program) =>
-      new CpuExecutable(planProgram(program), program.traceCapacity, { gemm, features, memories }),
+      new CpuExecutable(planProgram(program), program.traceCapacity, {
+        gemm,
+        convolution: selectConvolution(gemm),
+        features,
+        memories,
+      }),
   };
 }

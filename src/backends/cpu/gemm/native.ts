@@ -17,13 +17,15 @@ export interface NativeLibrary {
   readInts(pointer: unknown, count: number): Int32Array;
   /** Address of the first byte of a memory; it stays, as the memory never grows. */
   addressOf(memory: WasmMemory): number;
+  /** Address of the first byte of an array of more than 64 bytes; smaller ones move. */
+  addressOfBytes(bytes: ArrayBufferView): bigint;
 }
 
 /** What we use of koffi. */
 interface Koffi {
   load(path: string): { func(prototype: string): NativeFunction };
   decode(pointer: unknown, type: string): Int32Array;
-  address(view: Uint8Array): bigint;
+  address(view: ArrayBufferView): bigint;
 }
 
 /**
@@ -46,6 +48,7 @@ export function openLibrary(path: string): NativeLibrary {
     },
     readInts: (pointer, count) => koffi.decode(pointer, `int [${count}]`),
     addressOf: (memory) => Number(koffi.address(new Uint8Array(memory.buffer))),
+    addressOfBytes: (bytes) => BigInt(koffi.address(bytes)),
   };
 }
 

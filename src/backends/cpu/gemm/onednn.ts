@@ -43,10 +43,8 @@ const letterT = 84;
  * @throws SlalomError "library" when its threads can't be turned off; errors of the loader as they are.
  */
 export function openOneDnn(path: string): GemmLibrary {
-  const library = openLibrary(path);
+  const { library, version } = openOneDnnLibrary(path);
   const sgemm = library.func(oneDnnPrototype("uint64"));
-  const { version, runtime } = readVersion(library);
-  turnOffThreads(library, runtime);
   const doubles = wasmGemm();
   const copiesPay = hasAvx2Kernels(library);
   return {
@@ -86,6 +84,14 @@ export function openOneDnn(path: string): GemmLibrary {
       };
     },
   };
+}
+
+/** The library itself, on one thread, and its version such as "2.6.3". Throws as `openOneDnn`. */
+export function openOneDnnLibrary(path: string): { library: NativeLibrary; version: string } {
+  const library = openLibrary(path);
+  const { version, runtime } = readVersion(library);
+  turnOffThreads(library, runtime);
+  return { library, version };
 }
 
 function readVersion(library: NativeLibrary): { version: string; runtime: number } {

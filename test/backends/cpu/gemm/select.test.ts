@@ -57,7 +57,7 @@ test("a broken file is passed over and its reason is kept", () => {
 
 test("a library of another kind is an error, not a crash", () => {
   const libc = process.platform === "linux" ? "libm.so.6" : "/usr/lib/libSystem.B.dylib";
-  expect(() => openOneDnn(libc)).toThrow(/dnnl_sgemm/);
+  expect(() => openOneDnn(libc)).toThrow(/dnnl_version/);
   expect(() => openCblas(libc)).toThrow(/cblas_sgemm/);
   expect(() => openLibrary("/nowhere/libdnnl.so")).toThrow(/cannot open|no such file|not found/i);
 });
