@@ -15,15 +15,18 @@ export const seedKeys = (seed: number) => {
   return { parameters: foldIn(root, 0), order: foldIn(root, 1), model: foldIn(root, 2) };
 };
 
-/** Values that are the same for every lane of a seed, computed once and the same on every backend. */
+/** First values of parameters and state by variable: the same for every lane of a seed, and on every backend. */
 export function initialParameters(
   { seed, dtype }: Pick<LaneTraining, "seed" | "dtype">,
   built: BuiltProblem,
 ): Map<string, TypedArray> {
   const { parameters } = seedKeys(seed);
-  const entries = Object.entries(built.parameters);
+  const entries = [
+    ...Object.entries(built.parameters).map(([name, spec]) => [names.parameter(name), spec] as const),
+    ...Object.entries(built.state ?? {}).map(([name, spec]) => [names.state(name), spec] as const),
+  ];
   const values = evaluate(entries.map(([, { initial }]) => cast(initial(parameters), dtype)));
-  return new Map(entries.map(([name], i) => [names.parameter(name), values[i].data]));
+  return new Map(entries.map(([name], i) => [name, values[i].data]));
 }
 
 /** Writes everything that a fresh training of `training.lanes` starts from. */

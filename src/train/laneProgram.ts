@@ -13,7 +13,9 @@ import { applyOptimizer } from "../learn/optimizers/apply.js";
 import {
   type Batch,
   type BuiltProblem,
+  type Context,
   checkEvaluation,
+  type Evaluation,
   type Parameters,
 } from "../learn/problems/problem.js";
 import { batch as batchGraph, grad } from "../transform/index.js";
@@ -29,6 +31,7 @@ export interface LaneProgram {
 /** Names of the program's variables, by purpose. */
 export const names = {
   parameter: (name: string): string => `parameter/${name}`,
+  state: (name: string): string => `state/${name}`,
   slot: (parameter: string, slot: string): string => `slot/${parameter}/${slot}`,
   hyper: (name: string): string => `hyper/${name}`,
   inputs: (split: SplitName): string => `${split}/inputs`,
@@ -42,7 +45,7 @@ export const names = {
 
 /** Whose history a variable holds: its lane's, that of all lanes, or none: written before it is read. */
 export function lifeOf(name: string): "lane" | "shared" | "written" {
-  if (name.startsWith("parameter/") || name.startsWith("slot/")) return "lane";
+  if (["parameter/", "state/", "slot/"].some((prefix) => name.startsWith(prefix))) return "lane";
   return name === names.step || name.startsWith("key/") ? "shared" : "written";
 }
 
@@ -65,6 +68,8 @@ class Builder {
   private readonly lanesOf = new Map<string, Tensor>();
   private readonly built: BuiltProblem;
   private readonly parameters: Parameters;
+  /** What training changes without gradients. */
+  private readonly state: Parameters;
   private readonly evaluationBatch: Partial<Record<SplitName, number>> = {};
 
   constructor(
@@ -72,12 +77,12 @@ class Builder {
     private readonly lanes: number,
   ) {
     this.built = training.problem.build(training.dataset);
-    this.parameters = Object.fromEntries(
-      Object.entries(this.built.parameters).map(([name, { shape }]) => [
-        name,
-        this.perLane(names.parameter(name), shape),
-      ]),
-    );
+    const variablesOf = (specs: BuiltProblem["parameters"], nameOf: (name: string) => string): Parameters =>
+      Object.fromEntries(
+        Object.entries(specs).map(([name, { shape }]) => [name, this.perLane(nameOf(name), shape)]),
+      );
+    this.parameters = variablesOf(this.built.parameters, names.parameter);
+    this.state = variablesOf(this.built.state ?? {}, names.state);
   }
 
   build(): LaneProgram {
@@ -121,7 +126,8 @@ class Builder {
   private stepEntry(step: Tensor): ProgramEntry {
     const { choice, dtype, steps } = this.training;
     const { optimizer } = choice;
-    const loss = this.trainingLoss(step);
+    const kept = new Map<string, Tensor>();
+    const loss = this.trainingLoss(step, (name, value) => kept.set(name, value));
     const parameterNames = Object.keys(this.parameters);
     const gradients = grad(loss, Object.values(this.parameters));
     const slots = Object.fromEntries(
@@ -153,6 +159,7 @@ class Builder {
       for (const [slot, value] of Object.entries(updated.slots[name]))
         updates[names.slot(name, slot)] = value;
     }
+    for (const [name, value] of kept) updates[names.state(name)] = g.stopGradient(value);
     updates[names.step] = g.add(step, 1);
     return { updates, traces: { loss, ...this.recordedParameters() } };
   }
@@ -166,33 +173,31 @@ class Builder {
   }
 
   /** The loss that training descends, of one lane: over the step's batch, or of the whole problem. */
-  private trainingLoss(step: Tensor): Tensor {
+  private trainingLoss(step: Tensor, keep: Context["keep"] = () => {}): Tensor {
     const { training } = this;
     const { dataset, problem } = training;
-    const context = { training: true, key: g.foldInTensor(this.shared(names.modelKey, [2], "int32"), step) };
-    if (!dataset)
-      return checkEvaluation(
-        problem.name,
-        this.built,
-        this.built.evaluate(this.parameters, undefined, context),
-        undefined,
-      ).loss;
+    const context: Context = {
+      training: true,
+      key: g.foldInTensor(this.shared(names.modelKey, [2], "int32"), step),
+      keep,
+    };
+    if (!dataset) return this.evaluated(undefined, context, undefined).loss;
     const count = dataset.train.count;
     const size = training.batchSize === "full" ? count : Math.min(training.batchSize, count);
     const { batch, present } =
       training.batchSize === "full"
         ? { batch: this.wholeBatch("train", dataset), present: undefined }
         : this.stepBatch(step, dataset, size);
-    const { loss } = checkEvaluation(
-      problem.name,
-      this.built,
-      this.built.evaluate(this.parameters, batch, context),
-      size,
-    );
+    const { loss } = this.evaluated(batch, present ? { ...context, present } : context, size);
     const kept = present ? g.where(present, loss, 0) : loss;
     const total = g.sum(kept);
     if (problem.reduction === "sum") return total;
     return present ? g.div(total, g.sum(g.cast(present, loss.dtype))) : g.div(total, size);
+  }
+
+  private evaluated(batch: Batch | undefined, context: Context, size: number | undefined): Evaluation {
+    const evaluation = this.built.evaluate({ ...this.parameters, ...this.state }, batch, context);
+    return checkEvaluation(this.training.problem.name, this.built, evaluation, size);
   }
 
   /** The batch of a step: its places in the epoch's order, and which of them exist in a short last batch. */
@@ -216,18 +221,13 @@ class Builder {
   }
 
   private evaluation(split: SplitName, { count }: Split, position: Tensor): ProgramEntry {
-    const { problem, dataset, dtype } = this.training;
+    const { dataset, dtype } = this.training;
     const size = evaluationBatchSize(count);
     this.evaluationBatch[split] = size;
     const places = g.add(g.mul(position, size), g.iota([size]));
     const batch = this.batchAt(split, dataset!, g.minimum(places, count - 1));
     const context = { training: false, key: this.shared(names.modelKey, [2], "int32") };
-    const { loss, metrics } = checkEvaluation(
-      problem.name,
-      this.built,
-      this.built.evaluate(this.parameters, batch, context),
-      size,
-    );
+    const { loss, metrics } = this.evaluated(batch, context, size);
     const updates: Record<string, Tensor> = { [names.position]: g.add(position, 1) };
     for (const [name, values] of Object.entries({ loss, ...metrics })) {
       const kept = count % size === 0 ? values : g.where(g.less(places, count), values, 0);

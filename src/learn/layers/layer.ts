@@ -21,14 +21,23 @@ export interface Context {
   readonly training: boolean;
   /** A key of this step and nothing else, for dropout; another key, another mask. */
   readonly key: RandomKey;
+  /** [batch], 1 where an example counts and 0 where it only fills up a short last batch; absent: all count. */
+  readonly present?: Tensor;
+  /** Takes what a state of the layer is after this pass. Absent where nothing is remembered: outside of training. */
+  readonly keep?: (name: string, value: Tensor) => void;
 }
 
 export interface BuiltLayer {
   readonly parameters: Readonly<Record<string, ParameterSpec>>;
+  /**
+   * What training changes but no gradient does, such as running means. `apply` gets it beside the parameters, under its
+   * own name, and hands the new values to `context.keep`.
+   */
+  readonly state?: Readonly<Record<string, ParameterSpec>>;
   /** Shape of one output, without the batch axis. */
   readonly output: Shape;
   /** The outputs [batch, ...output] for `x` [batch, ...input], in the dtype of `x` and the parameters. */
-  apply(parameters: Parameters, x: Tensor, context: Context): Tensor;
+  apply(values: Parameters, x: Tensor, context: Context): Tensor;
 }
 
 export interface Layer {
@@ -41,3 +50,41 @@ export interface Layer {
 /** An independent key for part `n` of whatever `key` is for, whether the key is known now or when the program runs. */
 export const partKey = (key: RandomKey, n: number): RandomKey =>
   "op" in key ? foldInTensor(key, constant(n, "int32")) : foldIn(key, n);
+
+/** A layer inside another, and what its names begin with there, as in "dense2.". */
+export interface LayerPart {
+  readonly prefix: string;
+  readonly built: BuiltLayer;
+}
+
+/** Layers as parts of one: their parameters and states under prefixed names, each with a key of its own. */
+export function joinedLayers(parts: readonly LayerPart[]): {
+  readonly parts: readonly LayerPart[];
+  readonly specs: Required<Pick<BuiltLayer, "parameters" | "state">>;
+  /** Applies one part, given the values and the context of the whole. */
+  apply(part: number, values: Parameters, x: Tensor, context: Context): Tensor;
+} {
+  const gathered = (kind: "parameters" | "state"): Record<string, ParameterSpec> =>
+    Object.fromEntries(
+      parts.flatMap(({ prefix, built }, index) =>
+        Object.entries(built[kind] ?? {}).map(([name, spec]): [string, ParameterSpec] => [
+          prefix + name,
+          { shape: spec.shape, initial: (key) => spec.initial(foldIn(key, index)) },
+        ]),
+      ),
+    );
+  return {
+    parts,
+    specs: { parameters: gathered("parameters"), state: gathered("state") },
+    apply(part, values, x, context) {
+      const { prefix, built } = parts[part];
+      const names = [...Object.keys(built.parameters), ...Object.keys(built.state ?? {})];
+      const { keep } = context;
+      return built.apply(Object.fromEntries(names.map((name) => [name, values[prefix + name]])), x, {
+        ...context,
+        key: partKey(context.key, part),
+        ...(keep && { keep: (name: string, value: Tensor) => keep(prefix + name, value) }),
+      });
+    },
+  };
+}

@@ -1,7 +1,6 @@
 /** Sequential: layers one after another, as one layer. */
 import type { Shape } from "../../base/shape.js";
-import { foldIn } from "../../graph/index.js";
-import { type BuiltLayer, type Layer, type ParameterSpec, partKey } from "./layer.js";
+import { joinedLayers, type Layer, type LayerPart } from "./layer.js";
 
 /**
  * The layers in order, each taking what the one before gives.
@@ -13,38 +12,17 @@ import { type BuiltLayer, type Layer, type ParameterSpec, partKey } from "./laye
 export const sequential = (layers: readonly Layer[]): Layer => ({
   name: "sequential",
   build(input) {
-    const parts = buildInOrder(layers, input);
-    const parameters: Record<string, ParameterSpec> = {};
-    parts.forEach(({ prefix, built }, index) => {
-      for (const [name, spec] of Object.entries(built.parameters)) {
-        parameters[prefix + name] = {
-          shape: spec.shape,
-          initial: (key) => spec.initial(foldIn(key, index)),
-        };
-      }
-    });
+    const joined = joinedLayers(buildInOrder(layers, input));
     return {
-      parameters,
-      output: parts.at(-1)?.built.output ?? input,
+      ...joined.specs,
+      output: joined.parts.at(-1)?.built.output ?? input,
       apply: (values, x, context) =>
-        parts.reduce((current, { prefix, built }, index) => {
-          const own = Object.keys(built.parameters).map((name) => [name, values[prefix + name]] as const);
-          return built.apply(Object.fromEntries(own), current, {
-            ...context,
-            key: partKey(context.key, index),
-          });
-        }, x),
+        joined.parts.reduce((current, _, part) => joined.apply(part, values, current, context), x),
     };
   },
 });
 
-interface Part {
-  /** Before each parameter's name, as in "dense2.". */
-  readonly prefix: string;
-  readonly built: BuiltLayer;
-}
-
-function buildInOrder(layers: readonly Layer[], input: Shape): Part[] {
+function buildInOrder(layers: readonly Layer[], input: Shape): LayerPart[] {
   const counts = new Map<string, number>();
   let shape = input;
   return layers.map((layer) => {

@@ -10,6 +10,8 @@ export interface LayersModelOptions {
   readonly title?: string;
   /** What sets this model apart from another of its name. */
   readonly options?: Readonly<Record<string, Json>>;
+  /** "images" where the first layers look at rows and columns. */
+  readonly takes?: "images";
   /** The layers for that many outputs; the last must give [outputs]. */
   readonly layers: (outputs: number) => readonly Layer[];
 }
@@ -20,12 +22,13 @@ export interface LayersModelOptions {
  * @example layersModel({ name: "narrow", layers: (n) => [flatten(), dense(16), activation("tanh"), dense(n)] })
  */
 export function layersModel(options: LayersModelOptions): Model {
-  checkKeys("layersModel", options, ["name", "title", "options", "layers"]);
+  checkKeys("layersModel", options, ["name", "title", "options", "takes", "layers"]);
   const { name, title = name, layers } = options;
   return {
     name,
     title,
     options: options.options ?? {},
+    ...(options.takes && { takes: options.takes }),
     build(exampleShape, outputs) {
       const built = sequential(layers(outputs)).build(exampleShape);
       if (sameShape(built.output, [outputs])) return built;

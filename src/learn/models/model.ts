@@ -12,6 +12,8 @@ export interface Model {
   readonly title: string;
   /** All that sets this model apart from another of its name; goes into the run store. */
   readonly options: Readonly<Record<string, Json>>;
+  /** "images": examples must keep their rows and columns; absent: the model takes examples of any shape. */
+  readonly takes?: "images";
   /** @param outputs number of logits or of regression targets: the built layer's output is [outputs] */
   build(exampleShape: Shape, outputs: number): BuiltLayer;
 }

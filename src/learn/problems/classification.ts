@@ -55,6 +55,7 @@ export function classificationProblem(options: ClassificationProblemOptions): Pr
       const built = model.build(exampleShape, classes);
       return {
         parameters: built.parameters,
+        ...(built.state && { state: built.state }),
         metrics: ["accuracy"],
         evaluate(parameters, batch, context) {
           const { inputs, targets } = requireBatch(name, batch);

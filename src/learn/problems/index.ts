@@ -1,6 +1,6 @@
 /** Problems: the built-in ones by name, and what one's own are made with. */
 import { checkKeys, SlalomError, unknownName } from "../../base/errors.js";
-import { perceptron } from "../models/index.js";
+import { convNet, lenet5, perceptron, resnet } from "../models/index.js";
 import { linearRegression } from "./linearRegression.js";
 import { mnist } from "./mnist.js";
 import type { Problem } from "./problem.js";
@@ -37,6 +37,21 @@ export const problems: readonly NamedProblem[] = [
     name: "mnist-perceptron",
     summary: "one hidden layer of 512 ReLU units on handwritten digits: 407,050 parameters",
     create: () => mnist({ model: perceptron() }),
+  },
+  {
+    name: "mnist-cnn",
+    summary: "two convolutions and two dense layers on handwritten digits: 3,274,634 parameters",
+    create: () => mnist({ model: convNet() }),
+  },
+  {
+    name: "mnist-lenet5",
+    summary: "LeNet-5 on handwritten digits: 61,706 parameters",
+    create: () => mnist({ model: lenet5() }),
+  },
+  {
+    name: "mnist-resnet",
+    summary: "a residual network of 8 layers on handwritten digits, with batch normalisation",
+    create: () => mnist({ model: resnet() }),
   },
   ...surfaces.map((surface) => ({
     name: surface.name,

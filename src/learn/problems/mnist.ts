@@ -14,14 +14,15 @@ export interface MnistProblemOptions extends MnistOptions {
 /**
  * Classification of MNIST's 50,000 training images, batches of 100 for 30 epochs unless a run says otherwise.
  *
- * Named after the model: "mnist-softmax", "mnist-perceptron". Other options are those of `mnistDataset`.
+ * A model for images gets them as [28, 28, 1], any other as [784]. Named after the model: "mnist-softmax", "mnist-perceptron". Other options are those of `mnistDataset`.
  * @throws SlalomError "option" for unknown options
  * @example mnist({ model: perceptron({ hidden: [512] }), trainCount: 5000 })
  */
 export function mnist(options: MnistProblemOptions = {}): Problem {
   const { model = softmaxRegression(), optimum = knownOptimum(model, options), ...data } = options;
   const { folder: _place, ...content } = data;
-  return classificationProblem({ dataset: mnistDataset(data), model, options: { ...content }, optimum });
+  const dataset = mnistDataset({ ...(model.takes === "images" && { shape: "image" }), ...data });
+  return classificationProblem({ dataset, model, options: { ...content }, optimum });
 }
 
 /**

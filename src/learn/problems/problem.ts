@@ -27,6 +27,8 @@ export interface Evaluation {
 /** A problem whose shapes are known. */
 export interface BuiltProblem {
   readonly parameters: Readonly<Record<string, ParameterSpec>>;
+  /** What training changes but no gradient does; `evaluate` gets it among the parameters. */
+  readonly state?: Readonly<Record<string, ParameterSpec>>;
   /** Names of the metrics that `evaluate` gives. */
   readonly metrics: readonly string[];
   /**

@@ -52,6 +52,7 @@ export function regressionProblem(options: RegressionProblemOptions): Problem {
       const built = model.build(exampleShape, sizeOf(train.targets.shape.slice(1)));
       return {
         parameters: built.parameters,
+        ...(built.state && { state: built.state }),
         metrics: [],
         evaluate(parameters, batch, context) {
           const { inputs, targets } = requireBatch(name, batch);

@@ -3,7 +3,14 @@ import { describe, expect, it } from "vitest";
 import { constant, evaluate, keyFromSeed } from "../../../src/graph/index.js";
 import { constantValue } from "../../../src/learn/initializers/index.js";
 import { type BuiltLayer, dense } from "../../../src/learn/layers/index.js";
-import { layersModel, perceptron, softmaxRegression } from "../../../src/learn/models/index.js";
+import {
+  convNet,
+  layersModel,
+  lenet5,
+  perceptron,
+  resnet,
+  softmaxRegression,
+} from "../../../src/learn/models/index.js";
 
 const key = keyFromSeed(3);
 const countOf = ({ parameters }: BuiltLayer) =>
@@ -75,5 +82,47 @@ describe("layersModel", () => {
     const model = layersModel({ name: "narrow", layers: (outputs) => [dense(4), dense(outputs)] });
     expect(countOf(model.build([3], 2))).toBe(4 * 3 + 4 + 2 * 4 + 2);
     expect(() => model.build([5, 3], 2)).toThrow('model "narrow": the last layer gives f32[5,2]');
+  });
+});
+
+describe("networks for images", () => {
+  it("have the parameters that are known of them", () => {
+    expect(countOf(convNet().build([28, 28, 1], 10))).toBe(3_274_634);
+    expect(countOf(lenet5().build([28, 28, 1], 10))).toBe(61_706);
+    // 20 layers on CIFAR-10 (0.27 million, says the paper), and the two shortcuts with weights.
+    expect(countOf(resnet({ blocks: 3 }).build([32, 32, 3], 10))).toBe(269_722 + 2_752);
+  });
+
+  it("the course's start: biases 0.1, weights truncated at two sigma of 0.1", () => {
+    const initial = initialOf(convNet().build([28, 28, 1], 10));
+    expect([...initial["conv1.bias"].data].every((value) => value === Math.fround(0.1))).toBe(true);
+    const weights = initial["conv2.weight"].data;
+    const spread = Math.sqrt(Array.from(weights).reduce((sum, w) => sum + w * w, 0) / weights.length);
+    expect(Math.max(...Array.from(weights, Math.abs))).toBeLessThanOrEqual(0.2);
+    expect(spread).toBeCloseTo(0.08796, 3);
+  });
+
+  it("batch normalisation takes the place of biases and brings states", () => {
+    const built = convNet({ batchNorm: true, initializer: "he" }).build([28, 28, 1], 10);
+    expect(Object.keys(built.parameters)).toEqual([
+      "conv1.weight",
+      "batchNorm1.scale",
+      "batchNorm1.shift",
+      "conv2.weight",
+      "batchNorm2.scale",
+      "batchNorm2.shift",
+      "dense1.weight",
+      "batchNorm3.scale",
+      "batchNorm3.shift",
+      "dense2.weight",
+      "dense2.bias",
+    ]);
+    expect(Object.keys(built.state ?? {})).toHaveLength(6);
+  });
+
+  it("name impossible options", () => {
+    expect(() => convNet({ initializer: "xavier" as never })).toThrow('received initializer "xavier"');
+    expect(() => resnet({ blocks: 0 })).toThrow("received 0 blocks of width 16");
+    expect(() => convNet().build([784], 10)).toThrow("an example of shape [784]; expected an image");
   });
 });
