@@ -7,6 +7,7 @@ import type { Dataset } from "../learn/datasets/dataset.js";
 import { type RunWriter, runId, type Store } from "../runs/index.js";
 import { trainLanes } from "../train/index.js";
 import type { TaskProgress } from "./progress.js";
+import { storeModel } from "./storeModel.js";
 import type { Study } from "./study.js";
 import { laneTraining, type Task } from "./tasks.js";
 
@@ -78,6 +79,10 @@ export async function executeTask(
       backend,
       {
         rows: (lane, rows) => writers.get(lane)?.append(rows),
+        model: (lane, model) => {
+          const folder = writers.get(lane)?.folder;
+          if (folder !== undefined) storeModel({ folder, run: ids[lane], model, study, dataset, backend });
+        },
         finish: (lane, outcome) => {
           writers.get(lane)?.finish(outcome);
           writers.delete(lane);

@@ -30,6 +30,18 @@ export interface StudyOptions {
   /** Steps between rows of the training loss; by default every step without batches, and none with. */
   readonly recordEvery?: number;
   /**
+   * When the test split is looked at. "each" (default): at every evaluation. "end": once, after the last step, with the
+   * last parameters ("testAccuracy") and with those of the best evaluation on the validation split ("bestTestAccuracy").
+   */
+  readonly test?: "each" | "end";
+  /** Whether rows hold the metrics of the training batches too, as "trainAccuracy"; by default false. */
+  readonly trainMetrics?: boolean;
+  /**
+   * Whether what each run has learned is kept, as last.safetensors and best.safetensors beside its rows, with what the
+   * best says of the test split in predictions.json; by default false.
+   */
+  readonly keepModel?: boolean;
+  /**
    * When a metric reaches a value: `[{ metric: "validationAccuracy", value: 0.92 }]`. Measured at evaluations and
    * recorded steps; the step, the epoch and the training seconds until then are kept. Those seconds are a run's share
    * of the time of the steps it trained in beside others, without evaluation, compilation and start-up.
@@ -78,6 +90,9 @@ const optionNames: readonly string[] = [
   "dtype",
   "evaluateEvery",
   "recordEvery",
+  "test",
+  "trainMetrics",
+  "keepModel",
   "targets",
   "comparisons",
 ] satisfies (keyof StudyOptions)[];
@@ -102,6 +117,10 @@ export function study(options: StudyOptions): Study {
   const dtype = options.dtype ?? (defaults.dtype === "float64" ? "float64" : "float32");
   if (dtype !== "float32" && dtype !== "float64")
     fail(`dtype is ${describe(dtype)}; expected "float32" or "float64"`);
+  const { test = "each", trainMetrics = false, keepModel = false } = options;
+  if (test !== "each" && test !== "end") fail(`test is ${describe(test)}; expected "each" or "end"`);
+  for (const [name, value] of Object.entries({ trainMetrics, keepModel }))
+    if (typeof value !== "boolean") fail(`${name} is ${describe(value)}; expected true or false`);
   const { shuffle = true, targets = [], comparisons = [] } = options;
   if (typeof shuffle !== "boolean") fail(`shuffle is ${describe(shuffle)}; expected true or false`);
   if (!Array.isArray(targets)) fail(`targets is ${describe(targets)}; expected a list`);
@@ -119,6 +138,9 @@ export function study(options: StudyOptions): Study {
     dtype,
     ...(options.evaluateEvery !== undefined && { evaluateEvery: options.evaluateEvery }),
     ...(recordEvery !== undefined && { recordEvery }),
+    test,
+    trainMetrics,
+    keepModel,
     targets: targets.map(targetOf),
     comparisons: comparisons.map((comparison) => checkComparison(comparison, optimizers)),
   };

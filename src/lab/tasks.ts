@@ -28,6 +28,18 @@ export interface Task {
 export function recordOf(study: Study, versions: Versions, deterministic: boolean): StudyRecord {
   const { name, title, problem, seeds, epochs, steps, batchSize, shuffle, dtype, targets, comparisons } =
     study;
+  // What stands at its default is left out: studies of earlier versions stay the same question.
+  const options = {
+    ...(study.test !== "each" && { test: study.test }),
+    ...(study.trainMetrics && { trainMetrics: true }),
+    ...(study.keepModel && { keepModel: true }),
+    ...(comparisons.length > 0 && {
+      comparisons: comparisons.map((comparison) => ({
+        ...comparison,
+        settings: comparison.settings.map((s) => ({ ...s })),
+      })),
+    }),
+  };
   return {
     name,
     title,
@@ -42,14 +54,7 @@ export function recordOf(study: Study, versions: Versions, deterministic: boolea
     dtype,
     targets,
     ...(deterministic && { deterministic }),
-    ...(comparisons.length > 0 && {
-      options: {
-        comparisons: comparisons.map((comparison) => ({
-          ...comparison,
-          settings: comparison.settings.map((s) => ({ ...s })),
-        })),
-      },
-    }),
+    ...(Object.keys(options).length > 0 && { options }),
     versions,
     created: new Date().toISOString(),
   };
@@ -122,6 +127,7 @@ export function laneTraining(study: Study, dataset: Dataset | undefined, task: T
   const { batchSize, shuffle, dtype } = study;
   const steps = totalSteps(study, dataset);
   const isBatched = dataset !== undefined && batchSize !== "full";
+  const evaluated = evaluatedSplits(dataset);
   const wholeEpoch = isBatched ? stepsPerEpoch(dataset.train.count, batchSize) : undefined;
   return {
     problem: study.problem,
@@ -133,7 +139,10 @@ export function laneTraining(study: Study, dataset: Dataset | undefined, task: T
     steps,
     shuffle,
     dtype,
-    evaluate: evaluatedSplits(dataset),
+    evaluate: evaluated.filter((split) => study.test === "each" || split !== "test"),
+    evaluateAtEnd: evaluated.filter((split) => study.test === "end" && split === "test"),
+    trainMetrics: study.trainMetrics && isBatched,
+    keepModel: study.keepModel,
     evaluateEvery: study.evaluateEvery ?? wholeEpoch ?? Math.max(1, Math.floor(steps / 100)),
     recordEvery: study.recordEvery ?? (isBatched ? 0 : 1),
     recordParameters: !isBatched && parameterCount(study, dataset) <= mostRecordedParameters,

@@ -19,10 +19,10 @@ import { SlalomError } from "../base/errors.js";
 import { decode, encode } from "./json.js";
 import { storeFormat } from "./records.js";
 
-/** Replaces the file at `path` by `text`. */
-export function writeWhole(path: string, text: string): void {
+/** Replaces the file at `path` by `content`. */
+export function writeWhole(path: string, content: string | Uint8Array): void {
   guarded("write", path, () => {
-    const aside = writeAside(path, text);
+    const aside = writeAside(path, content);
     try {
       renameSync(aside, path);
     } catch (error) {
@@ -117,8 +117,8 @@ export function guarded<T>(operation: string, path: string, action: () => T): T 
 export const isAside = (name: string): boolean => name.startsWith(".") && name.endsWith(".aside");
 
 /** Writes every byte; a short write continues where it ended. */
-export function writeAll(file: number, text: string): number {
-  const bytes = Buffer.from(text, "utf8");
+export function writeAll(file: number, content: string | Uint8Array): number {
+  const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
   for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done);
   return bytes.length;
 }
@@ -126,11 +126,11 @@ export function writeAll(file: number, text: string): number {
 export const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error ? String(error.code) : "";
 
-function writeAside(path: string, text: string): string {
+function writeAside(path: string, content: string | Uint8Array): string {
   const aside = join(dirname(path), `.${randomBytes(6).toString("hex")}.aside`);
   const file = openSync(aside, "wx");
   try {
-    writeAll(file, text);
+    writeAll(file, content);
     fsyncSync(file);
   } catch (error) {
     rmSync(aside, { force: true });

@@ -2,8 +2,18 @@
 export { runId, slugOf } from "./identity.js";
 export { decode, encode } from "./json.js";
 export type { Curve, RunRows, Tail } from "./metrics.js";
+export {
+  readModel,
+  readPredictions,
+  type StoredModel,
+  type StoredPredictions,
+  type WhichModel,
+  writeModel,
+  writePredictions,
+} from "./models.js";
 export { loadStudy, readRun, type StoredRun, type StoredStudy, tail } from "./read.js";
 export * from "./records.js";
+export { readSafetensors, type Safetensors, writeSafetensors } from "./safetensors.js";
 export { type CreateStudyOptions, openStore, type Store, Study } from "./store.js";
 export { betterSide, meets, type RunOutcome } from "./summary.js";
 export { RunWriter } from "./writer.js";

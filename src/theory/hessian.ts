@@ -8,6 +8,7 @@ import { type Batch, checkEvaluation, type Problem } from "../learn/problems/pro
 import { grad, hessianVectorProduct } from "../transform/index.js";
 import type { HessianProduct } from "./lanczos.js";
 import type { Matrix } from "./spectrum.js";
+import { requireStateless } from "./stateless.js";
 
 /** Gives the values of `outputs`, as `evaluate` of the graph does: a compiled program may stand in for it. */
 export type Evaluator = (
@@ -52,6 +53,7 @@ export interface Hessian {
 export function hessianOf(options: HessianOptions): Hessian {
   const { problem, dtype = "float64", evaluator = evaluate } = options;
   const built = problem.build(options.dataset);
+  requireStateless(problem.name, built);
   const names = Object.keys(built.parameters);
   const wrt = names.map((name) => variable(name, built.parameters[name].shape, dtype));
   const vectors = wrt.map((tensor, i) => variable(`vector of ${names[i]}`, tensor.shape, dtype));

@@ -13,6 +13,7 @@ import { checkEvaluation, type Problem } from "../learn/problems/problem.js";
 import { grad, hessianVectorProduct } from "../transform/index.js";
 import type { HessianProduct } from "./lanczos.js";
 import type { Objective } from "./minimum.js";
+import { requireStateless } from "./stateless.js";
 
 export interface SplitLossOptions {
   readonly problem: Problem;
@@ -114,6 +115,7 @@ function programOf(
   { count, size, parts }: { readonly count: number; readonly size: number; readonly parts: number },
 ): { program: Program; parameters: readonly { name: string; length: number }[] } {
   const built = problem.build(dataset);
+  requireStateless(problem.name, built);
   const { inputs: allInputs, targets: allTargets } = dataset[split]!;
   const entries = Object.entries(built.parameters);
   const variables: Record<string, Tensor> = {};

@@ -21,6 +21,15 @@ export interface LaneTraining {
   readonly dtype: "float32" | "float64";
   /** Splits to evaluate, apart from what training itself shows. */
   readonly evaluate: readonly SplitName[];
+  /**
+   * Splits that are looked at once, when a lane has made its last step: with its last parameters, and with those of its
+   * best evaluation. None if absent.
+   */
+  readonly evaluateAtEnd?: readonly SplitName[];
+  /** Whether rows hold the metrics of the training batches too, as "trainAccuracy": means over the steps since the last row. */
+  readonly trainMetrics?: boolean;
+  /** Whether the sink gets what a lane has learned when it ends. */
+  readonly keepModel?: boolean;
   /** Steps between evaluations; the last step is always evaluated. */
   readonly evaluateEvery: number;
   /** Steps between rows of the loss that steps see, 0 for none. At a step that is evaluated that row is the only one. */
@@ -40,6 +49,15 @@ export const hasExactLoss = ({ dataset, batchSize }: LaneTraining): boolean =>
 
 /** As rows name a metric of a split: "validationAccuracy". */
 export const metricName = (split: SplitName, metric: string): string => split + capitalised(metric);
+
+/** As summaries name what the parameters of the best evaluation give: "bestTestAccuracy". */
+export const bestMetricName = (metric: string): string => `best${capitalised(metric)}`;
+
+/** By which measured metric evaluations are ranked: the validation split's accuracy, or else its loss. */
+export function rankingMetric({ evaluate }: LaneTraining, metrics: readonly string[]): string | undefined {
+  if (!evaluate.includes("validation")) return undefined;
+  return metricName("validation", metrics.includes("accuracy") ? "accuracy" : "loss");
+}
 
 const capitalised = (text: string): string => text[0].toUpperCase() + text.slice(1);
 
@@ -61,6 +79,10 @@ export function metricsOf(training: LaneTraining): string[] {
     ...training.evaluate.flatMap((split) =>
       ["loss", ...built.metrics].map((metric) => metricName(split, metric)),
     ),
+    ...(training.evaluateAtEnd ?? []).flatMap((split) =>
+      ["loss", ...built.metrics].map((metric) => metricName(split, metric)),
+    ),
+    ...(training.trainMetrics ? built.metrics.map((metric) => metricName("train", metric)) : []),
     ...(hasExactLoss(training) ? [] : ["loss", ...built.metrics].map(finalMetricName)),
     ...(training.recordEvery > 0 && !hasExactLoss(training) ? ["batchLoss"] : []),
     ...(training.recordParameters

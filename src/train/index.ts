@@ -10,5 +10,6 @@ export {
   names as variableNames,
   stepEntry,
 } from "./laneProgram.js";
-export type { LaneProgress, LaneSink } from "./results.js";
+export { type Predictions, predict } from "./predict.js";
+export type { LaneProgress, LaneSink, LearnedModel, ModelValues } from "./results.js";
 export { type TrainLanesOptions, trainLanes } from "./trainLanes.js";

@@ -17,6 +17,7 @@ export class Lane {
   private beyondBound: Omit<Divergence, "lastFiniteLoss"> | undefined;
   private sum = 0;
   private count = 0;
+  private readonly metricSums = new Map<string, number>();
 
   /** `number`: its place in `LaneTraining.lanes`. */
   constructor(readonly number: number) {}
@@ -49,12 +50,22 @@ export class Lane {
     return this.rows.splice(0);
   }
 
-  /** The mean of the losses since the last call. */
-  takeMeanLoss(): number {
-    const mean = this.sum / this.count;
+  /** Takes a metric of the batch of the step that `see` took last. */
+  seeMetric(metric: string, value: number): void {
+    this.metricSums.set(metric, (this.metricSums.get(metric) ?? 0) + value);
+  }
+
+  /** The means of the losses and metrics since the last call. */
+  takeMeans(): { loss: number; metrics: readonly (readonly [string, number])[] } {
+    const { count } = this;
+    const means = {
+      loss: this.sum / count,
+      metrics: [...this.metricSums].map(([metric, sum]) => [metric, sum / count] as const),
+    };
     this.sum = 0;
     this.count = 0;
-    return mean;
+    this.metricSums.clear();
+    return means;
   }
 
   /** What diverged in a run that ends now: its loss grew past all bounds though it is a number yet. */

@@ -8,13 +8,17 @@ import type { Backend, Executable } from "../compile/backend.js";
 import type { SplitName } from "../learn/datasets/dataset.js";
 import type { MetricRow } from "../runs/records.js";
 import type { RunOutcome } from "../runs/summary.js";
+import { betterSide } from "../runs/summary.js";
+import { BestParameters, laneOf } from "./bestParameters.js";
 import { compacted } from "./compaction.js";
 import {
+  bestMetricName,
   finalMetricName,
   hasExactLoss,
   type LaneTraining,
   metricName,
   parameterMetrics,
+  rankingMetric,
   stepsPerEpoch,
 } from "./configuration.js";
 import { writeInitialValues } from "./initialValues.js";
@@ -27,7 +31,7 @@ import {
   names,
   stepEntry,
 } from "./laneProgram.js";
-import type { LaneProgress, LaneSink } from "./results.js";
+import type { LaneProgress, LaneSink, LearnedModel, ModelValues } from "./results.js";
 
 /** How long one call of the program should take: short enough to answer, long enough to be worth it. */
 const callTimeMs = 40;
@@ -45,6 +49,10 @@ export class LaneLoop {
   private callSteps = 1;
   private readonly perEpoch: number | undefined;
   private readonly exactLoss: boolean;
+  /** Absent where no evaluation ranks parameters, or nobody asks for the best ones. */
+  private readonly best: BestParameters | undefined;
+  /** What the parameters of the best evaluations give on the splits that are looked at once. */
+  private readonly atBest = new Map<string, TypedArray>();
 
   constructor(
     private readonly training: LaneTraining,
@@ -58,6 +66,12 @@ export class LaneLoop {
     this.program = laneProgram(training, lanes.length);
     this.executable = backend.compile(this.program.program);
     writeInitialValues(this.executable, training, this.program);
+    const metric = rankingMetric(training, this.program.built.metrics);
+    const isAsked = training.keepModel || (training.evaluateAtEnd ?? []).length > 0;
+    this.best =
+      metric !== undefined && isAsked
+        ? new BestParameters({ metric, direction: betterSide(metric)! }, this.modelVariables())
+        : undefined;
   }
 
   get done(): boolean {
@@ -115,6 +129,9 @@ export class LaneLoop {
     const losses = this.executable.trace(stepEntry, "loss");
     const parameters = this.parameterTraces(stepEntry);
     const width = this.places.length;
+    const metrics = this.training.trainMetrics
+      ? this.program.built.metrics.map((name) => [name, this.executable.trace(stepEntry, name)] as const)
+      : [];
     const living = this.living();
     const share = elapsedS / living.length;
     for (const { lane, place } of living) {
@@ -128,6 +145,7 @@ export class LaneLoop {
           lane.add(row);
         }
         if (!lane.see(step, loss)) break;
+        for (const [name, values] of metrics) lane.seeMetric(name, values[n * width + place]);
       }
       lane.timeS += share;
     }
@@ -166,9 +184,7 @@ export class LaneLoop {
   }
 
   private laneValues(variable: string, place: number): TypedArray {
-    const values = this.executable.read(variable);
-    const size = values.length / this.places.length;
-    return values.subarray(place * size, (place + 1) * size);
+    return laneOf(this.executable.read(variable), place, this.places.length);
   }
 
   /** Training loss and the evaluated splits at the present step, as one row for each lane. */
@@ -177,8 +193,11 @@ export class LaneLoop {
     for (const split of this.training.evaluate) {
       for (const [metric, values] of this.evaluateSplit(split)) measured.set(metric, values);
     }
-    if (!this.exactLoss && this.step === this.training.steps) {
-      for (const [metric, values] of this.evaluateTrainingSplit()) measured.set(metric, values);
+    this.rank(measured);
+    if (this.step === this.training.steps) {
+      if (!this.exactLoss)
+        for (const [metric, values] of this.evaluateTrainingSplit()) measured.set(metric, values);
+      for (const [metric, values] of this.evaluateAtEnd()) measured.set(metric, values);
     }
     let parameters: ReturnType<LaneLoop["parameterTraces"]> = [];
     if (this.exactLoss) {
@@ -188,8 +207,9 @@ export class LaneLoop {
     }
     for (const { lane, place } of this.living()) {
       const row = this.position(this.step, lane.timeS);
-      const mean = lane.takeMeanLoss();
-      if (!this.exactLoss) row.trainLoss = mean;
+      const means = lane.takeMeans();
+      if (!this.exactLoss) row.trainLoss = means.loss;
+      for (const [metric, mean] of means.metrics) row[metricName("train", metric)] = mean;
       for (const [metric, values] of measured) row[metric] = values[place];
       for (const { name, at } of parameters) row[name] = at(0, place);
       lane.add(row);
@@ -197,6 +217,81 @@ export class LaneLoop {
       if (this.exactLoss) lane.see(this.step, row.trainLoss);
     }
     this.endBlownUp();
+  }
+
+  /** Remembers what lanes have learned that were never better. */
+  private rank(measured: ReadonlyMap<string, TypedArray>): void {
+    const values = this.best && measured.get(this.best.by.metric);
+    if (!values) return;
+    const lanes = this.living().map(({ lane, place }) => ({
+      lane: lane.number,
+      place,
+      value: values[place],
+    }));
+    this.best?.see(this.executable, this.step, lanes, this.places.length);
+  }
+
+  /** The splits that are looked at once: with the last parameters for the row, with the best ones for the summary. */
+  private evaluateAtEnd(): [string, TypedArray][] {
+    const splits = this.training.evaluateAtEnd ?? [];
+    const last = splits.flatMap((split) => this.evaluateSplit(split));
+    const { best } = this;
+    if (!best || splits.length === 0) return last;
+    const width = this.places.length;
+    const kept = this.modelVariables().map((name) => [name, this.executable.read(name)] as const);
+    for (const [name, values] of kept) {
+      const replaced = values.slice();
+      for (const { lane, place } of this.living())
+        laneOf(replaced, place, width).set(
+          best.of(lane.number)?.values.get(name) ?? laneOf(values, place, width),
+        );
+      this.executable.write(name, replaced);
+    }
+    for (const [metric, values] of splits.flatMap((split) => this.evaluateSplit(split)))
+      this.atBest.set(bestMetricName(metric), values);
+    for (const [name, values] of kept) this.executable.write(name, values);
+    return last;
+  }
+
+  /** What a lane's best evaluation was, for its summary. */
+  private bestOf(lane: Lane, place: number): Record<string, number> {
+    const best = this.best?.of(lane.number);
+    if (!best || this.atBest.size === 0) return {};
+    return {
+      ...Object.fromEntries([...this.atBest].map(([metric, values]) => [metric, values[place]])),
+      bestStep: best.step,
+      ...(this.perEpoch !== undefined && { bestEpoch: best.step / this.perEpoch }),
+    };
+  }
+
+  /** Variables that make the model: parameters and state. */
+  private modelVariables(): string[] {
+    const { parameters, state = {} } = this.program.built;
+    return [...Object.keys(parameters).map(names.parameter), ...Object.keys(state).map(names.state)];
+  }
+
+  /** What a lane has learned, for the sink. */
+  private learned(lane: Lane, place: number): LearnedModel {
+    const { parameters, state = {} } = this.program.built;
+    const specs = [
+      ...Object.entries(parameters).map(([name, { shape }]) => ({
+        name,
+        shape,
+        variable: names.parameter(name),
+      })),
+      ...Object.entries(state).map(([name, { shape }]) => ({ name, shape, variable: names.state(name) })),
+    ];
+    const { dtype } = this.training;
+    const valuesOf = (read: (variable: string) => TypedArray): ModelValues =>
+      Object.fromEntries(
+        specs.map(({ name, shape, variable }) => [name, { shape, dtype, data: read(variable) }]),
+      );
+    const best = this.best?.of(lane.number);
+    return {
+      step: this.step,
+      last: valuesOf((variable) => this.laneValues(variable, place)),
+      ...(best && { best: { step: best.step, values: valuesOf((variable) => best.values.get(variable)!) } }),
+    };
   }
 
   /** Mean loss and metrics of each lane over a split, named as rows name them: "validationAccuracy". */
@@ -243,11 +338,15 @@ export class LaneLoop {
     if (rows.length > 0) this.sink.rows(lane.number, rows);
     const stepsDone = outcome.stepsDone ?? this.step;
     const shapes = Object.entries(this.program.built.parameters);
+    const isWhole = stepsDone === this.training.steps;
+    if (isWhole && this.training.keepModel) this.sink.model?.(lane.number, this.learned(lane, place));
+    const final = isWhole ? this.bestOf(lane, place) : {};
     const small = shapes.reduce((sum, [, { shape }]) => sum + sizeOf(shape), 0) < keptParameters;
     this.sink.finish(lane.number, {
       stepsDone,
       ...(this.perEpoch !== undefined && { epochsDone: stepsDone / this.perEpoch }),
       timeS: lane.timeS,
+      ...(Object.keys(final).length > 0 && { final }),
       ...(small && {
         parameters: Object.fromEntries(
           shapes.map(([name]) => [name, [...this.laneValues(names.parameter(name), place)]]),

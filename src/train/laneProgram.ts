@@ -19,6 +19,7 @@ import {
   type Parameters,
 } from "../learn/problems/problem.js";
 import { batch as batchGraph, grad } from "../transform/index.js";
+import { evaluationBatchSize, preparedBatch } from "./batches.js";
 import { hasExactLoss, type LaneTraining, stepsPerEpoch } from "./configuration.js";
 
 export interface LaneProgram {
@@ -94,14 +95,14 @@ class Builder {
     if (!dataset || training.batchSize === "full")
       entries[measureEntry] = {
         updates: {},
-        traces: { loss: this.trainingLoss(step), ...this.recordedParameters() },
+        traces: { loss: this.trainingMeans(step).loss, ...this.recordedParameters() },
       };
     if (dataset) {
       const position = this.shared(names.position, [], "int32");
       for (const metric of ["loss", ...built.metrics]) this.perLane(names.total(metric), []);
       // Losses of batches tell the loss at no parameters: the last ones are evaluated on all of the training split.
       const atEnd: readonly SplitName[] = hasExactLoss(training) ? [] : ["train"];
-      for (const split of new Set([...training.evaluate, ...atEnd])) {
+      for (const split of new Set([...training.evaluate, ...(training.evaluateAtEnd ?? []), ...atEnd])) {
         if (!dataset[split])
           throw new SlalomError(
             "data",
@@ -127,7 +128,7 @@ class Builder {
     const { choice, dtype, steps } = this.training;
     const { optimizer } = choice;
     const kept = new Map<string, Tensor>();
-    const loss = this.trainingLoss(step, (name, value) => kept.set(name, value));
+    const { loss, metrics } = this.trainingMeans(step, (name, value) => kept.set(name, value));
     const parameterNames = Object.keys(this.parameters);
     const gradients = grad(loss, Object.values(this.parameters));
     const slots = Object.fromEntries(
@@ -161,7 +162,8 @@ class Builder {
     }
     for (const [name, value] of kept) updates[names.state(name)] = g.stopGradient(value);
     updates[names.step] = g.add(step, 1);
-    return { updates, traces: { loss, ...this.recordedParameters() } };
+    const recorded = this.training.trainMetrics ? metrics : {};
+    return { updates, traces: { loss, ...recorded, ...this.recordedParameters() } };
   }
 
   /** The parameters before the update, where rows hold them. */
@@ -172,8 +174,11 @@ class Builder {
     );
   }
 
-  /** The loss that training descends, of one lane: over the step's batch, or of the whole problem. */
-  private trainingLoss(step: Tensor, keep: Context["keep"] = () => {}): Tensor {
+  /** The loss that training descends, of one lane: over the step's batch, or of the whole problem; and mean metrics. */
+  private trainingMeans(
+    step: Tensor,
+    keep: Context["keep"] = () => {},
+  ): { loss: Tensor; metrics: Readonly<Record<string, Tensor>> } {
     const { training } = this;
     const { dataset, problem } = training;
     const context: Context = {
@@ -181,18 +186,21 @@ class Builder {
       key: g.foldInTensor(this.shared(names.modelKey, [2], "int32"), step),
       keep,
     };
-    if (!dataset) return this.evaluated(undefined, context, undefined).loss;
+    if (!dataset) return this.evaluated(undefined, context, undefined);
     const count = dataset.train.count;
     const size = training.batchSize === "full" ? count : Math.min(training.batchSize, count);
     const { batch, present } =
       training.batchSize === "full"
         ? { batch: this.wholeBatch("train", dataset), present: undefined }
         : this.stepBatch(step, dataset, size);
-    const { loss } = this.evaluated(batch, present ? { ...context, present } : context, size);
-    const kept = present ? g.where(present, loss, 0) : loss;
-    const total = g.sum(kept);
-    if (problem.reduction === "sum") return total;
-    return present ? g.div(total, g.sum(g.cast(present, loss.dtype))) : g.div(total, size);
+    const { loss, metrics } = this.evaluated(batch, present ? { ...context, present } : context, size);
+    const total = (values: Tensor): Tensor => g.sum(present ? g.where(present, values, 0) : values);
+    const mean = (values: Tensor): Tensor =>
+      g.div(total(values), present ? g.sum(g.cast(present, values.dtype)) : size);
+    return {
+      loss: problem.reduction === "sum" ? total(loss) : mean(loss),
+      metrics: Object.fromEntries(Object.entries(metrics).map(([name, values]) => [name, mean(values)])),
+    };
   }
 
   private evaluated(batch: Batch | undefined, context: Context, size: number | undefined): Evaluation {
@@ -243,25 +251,15 @@ class Builder {
   }
 
   private wholeBatch(split: SplitName, dataset: Dataset): Batch {
-    return this.prepared(dataset, this.variables[names.inputs(split)], this.variables[names.targets(split)]);
+    const [inputs, targets] = [names.inputs(split), names.targets(split)].map((name) => this.variables[name]);
+    return preparedBatch(dataset, inputs, targets, this.training.dtype);
   }
 
   private batchAt(split: SplitName, dataset: Dataset, indices: Tensor): Batch {
-    return this.prepared(
-      dataset,
-      g.take(this.variables[names.inputs(split)], indices),
-      g.take(this.variables[names.targets(split)], indices),
+    const [inputs, targets] = [names.inputs(split), names.targets(split)].map((name) =>
+      g.take(this.variables[name], indices),
     );
-  }
-
-  /** Raw examples as the problem expects them: scaled floats; targets as they are, floats in the run's dtype. */
-  private prepared({ scale, offset, classes }: Dataset, inputs: Tensor, targets: Tensor): Batch {
-    const { dtype } = this.training;
-    const scaled = scale === 1 ? g.cast(inputs, dtype) : g.mul(g.cast(inputs, dtype), scale);
-    return {
-      inputs: offset === 0 ? scaled : g.add(scaled, offset),
-      targets: classes === undefined ? g.cast(targets, dtype) : targets,
-    };
+    return preparedBatch(dataset, inputs, targets, this.training.dtype);
   }
 
   /** A variable of one lane in the graph, with a leading lane axis in the program. */
@@ -303,10 +301,3 @@ class Builder {
 
 /** The most steps of one call: enough that leaving the program costs nothing, few enough to answer Ctrl-C. */
 const traceCapacity = 2048;
-
-/** The divisor of `count` nearest to a thousand examples, or a thousand with a short last batch. */
-function evaluationBatchSize(count: number): number {
-  const wanted = Math.min(1000, count);
-  for (let size = wanted; size >= wanted / 2; size--) if (count % size === 0) return size;
-  return wanted;
-}

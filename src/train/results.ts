@@ -1,4 +1,5 @@
 /** What a training of lanes hands on: rows and ends for the store, progress for people. */
+import type { HostTensor } from "../base/shape.js";
 import type { MetricRow } from "../runs/records.js";
 import type { RunOutcome } from "../runs/summary.js";
 
@@ -11,6 +12,18 @@ import type { RunOutcome } from "../runs/summary.js";
 export interface LaneSink {
   rows(lane: number, rows: readonly MetricRow[]): void;
   finish(lane: number, outcome: RunOutcome): void;
+  /** What a lane that reached its last step has learned; called before `finish`, where the training asks for it. */
+  model?(lane: number, model: LearnedModel): void;
+}
+
+/** Parameters and states by their own names, without lanes. */
+export type ModelValues = Readonly<Record<string, HostTensor>>;
+
+export interface LearnedModel {
+  readonly step: number;
+  readonly last: ModelValues;
+  /** Of the best evaluation; absent where none ranks them. */
+  readonly best?: { readonly step: number; readonly values: ModelValues };
 }
 
 export interface LaneProgress {

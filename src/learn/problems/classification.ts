@@ -60,7 +60,11 @@ export function classificationProblem(options: ClassificationProblemOptions): Pr
         evaluate(parameters, batch, context) {
           const { inputs, targets } = requireBatch(name, batch);
           const logits = built.apply(parameters, inputs, context);
-          return { loss: crossEntropy(logits, targets), metrics: { accuracy: accuracy(logits, targets) } };
+          return {
+            loss: crossEntropy(logits, targets),
+            metrics: { accuracy: accuracy(logits, targets) },
+            logits,
+          };
         },
       };
     },

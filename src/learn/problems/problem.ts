@@ -22,6 +22,8 @@ export interface Evaluation {
   readonly loss: Tensor;
   /** Further values of each example [batch], averaged over a split: accuracy is 0 or 1. Of the loss's dtype. */
   readonly metrics: Readonly<Record<string, Tensor>>;
+  /** [batch, classes], of a classification: its predictions are made of them. */
+  readonly logits?: Tensor;
 }
 
 /** A problem whose shapes are known. */
