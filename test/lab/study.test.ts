@@ -27,6 +27,9 @@ describe("defaults", () => {
       batchSize: 20,
       shuffle: true,
       dtype: "float32",
+      test: "each",
+      trainMetrics: false,
+      keepModel: false,
       targets: [],
       comparisons: [],
     });
@@ -35,6 +38,15 @@ describe("defaults", () => {
       steps: 1000,
       batchSize: "full",
     });
+  });
+
+  test("name what the test split and models can't be asked for", () => {
+    expect(() => study({ problem, optimizers, test: "never" as never })).toThrow(
+      'study: test is "never"; expected "each" or "end".',
+    );
+    expect(() => study({ problem, optimizers, keepModel: "best" as never })).toThrow(
+      'study: keepModel is "best"; expected true or false.',
+    );
   });
 
   test("give way to what is asked for", () => {

@@ -29,10 +29,12 @@ describe("a killed writer", () => {
     let results = 0;
     for (let kill = 0; kill < 6; kill++) {
       const child = write(0, 30, 300);
+      // It may have ended before it is killed.
+      const closed = once(child, "close");
       await once(child.stdout, "data");
       await new Promise((done) => setTimeout(done, 60 * uniformFromBits(randomBits(keyFromSeed(1), kill))));
       child.kill("SIGKILL");
-      await once(child, "close");
+      await closed;
 
       const { runs } = loadStudy(join(root, "example"));
       for (const run of runs) {

@@ -5,8 +5,7 @@
 import { createJiti } from "jiti";
 
 const [root, firstSeed, runs, rows] = [process.argv[2], ...process.argv.slice(3).map(Number)];
-// No cache on disk: a killed process would leave part of one to the next.
-const jiti = createJiti(import.meta.url, { fsCache: false });
+const jiti = createJiti(import.meta.url);
 const { openStore } = await jiti.import("../../src/runs/index.ts");
 const { configuration, studyRecord } = await jiti.import("./example.ts");
 
