@@ -150,6 +150,8 @@ function count(plan: Plan, kernel: Kernel): Counted {
       return countConvolution(kernel);
     case "pool":
       return countPool(kernel);
+    case "barrier":
+      return { shape: `${plan.ranks} ranks`, flops: 0, bytes: 0 };
     case "loop":
       return countLoop(plan, kernel);
   }

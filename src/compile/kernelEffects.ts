@@ -1,10 +1,18 @@
 /** What a kernel reads and writes, as numbers of buffers (of slots, before memory is planned). */
-import type { Kernel } from "./plan.js";
+import type { Access, Kernel } from "./plan.js";
 
 export interface KernelEffects {
   readonly reads: readonly number[];
   readonly writes: readonly number[];
 }
+
+/** The buffers whose copies on other ranks a kernel reads. */
+export const peerReads = (kernel: Kernel): number[] =>
+  kernel.kind === "loop"
+    ? kernel.body.flatMap((instruction) =>
+        instruction.op === "load" && instruction.access.peer !== undefined ? [instruction.access.buffer] : [],
+      )
+    : [];
 
 export function kernelEffects(kernel: Kernel): KernelEffects {
   switch (kernel.kind) {
@@ -30,6 +38,8 @@ export function kernelEffects(kernel: Kernel): KernelEffects {
         ? { reads: [source], writes: present([target, index]) }
         : { reads: present([source, index]), writes: present([target]) };
     }
+    case "barrier":
+      return { reads: [], writes: [] };
     case "loop":
       return {
         reads: kernel.body.flatMap((instruction) =>
@@ -37,5 +47,56 @@ export function kernelEffects(kernel: Kernel): KernelEffects {
         ),
         writes: [...kernel.stores, ...kernel.reductions].map(({ access }) => access.buffer),
       };
+  }
+}
+
+/** Where a kernel reads or writes: a buffer, with whatever else says which part of it. */
+export interface Place {
+  readonly buffer: number;
+  readonly peer?: number;
+}
+
+/** The kernel with other places. */
+export function withPlaces(kernel: Kernel, change: <P extends Place>(place: P) => P): Kernel {
+  const number = (buffer: number): number => change({ buffer }).buffer;
+  switch (kernel.kind) {
+    case "gemm":
+      return { ...kernel, a: change(kernel.a), b: change(kernel.b), c: change(kernel.c) };
+    case "scatterAdd":
+      return {
+        ...kernel,
+        updates: number(kernel.updates),
+        indices: number(kernel.indices),
+        target: number(kernel.target),
+      };
+    case "convolution":
+      return {
+        ...kernel,
+        x: change(kernel.x),
+        w: change(kernel.w),
+        y: change(kernel.y),
+        ...(kernel.bias && { bias: change(kernel.bias) }),
+      };
+    case "pool":
+      return {
+        ...kernel,
+        source: number(kernel.source),
+        ...(kernel.target !== undefined && { target: number(kernel.target) }),
+        ...(kernel.index !== undefined && { index: number(kernel.index) }),
+      };
+    case "barrier":
+      return kernel;
+    case "loop": {
+      const placed = <S extends { readonly access: Access }>(part: S): S => ({
+        ...part,
+        access: change(part.access),
+      });
+      return {
+        ...kernel,
+        body: kernel.body.map((instruction) => ("access" in instruction ? placed(instruction) : instruction)),
+        stores: kernel.stores.map(placed),
+        reductions: kernel.reductions.map(placed),
+      };
+    }
   }
 }

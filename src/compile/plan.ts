@@ -14,8 +14,12 @@ import type {
 
 export interface Plan {
   readonly name: string;
+  /** Threads that run the plan side by side, each on its share. */
+  readonly ranks: number;
   /** Size of the arena: every buffer lies in it, aligned to 64 bytes and padded to a multiple of 64. */
   readonly arenaBytes: number;
+  /** Bytes from a private buffer of one rank to the same buffer of the next. */
+  readonly privateBytes: number;
   readonly buffers: readonly PlanBuffer[];
   readonly constants: readonly { readonly buffer: number; readonly data: TypedArray }[];
   readonly entries: Readonly<Record<string, PlanEntry>>;
@@ -30,8 +34,13 @@ export interface PlanBuffer {
   readonly role: BufferRole;
   readonly shape: Shape;
   readonly dtype: DType;
-  /** Byte offset in the arena. */
+  /** Byte offset in the arena; of a private buffer, that of rank 0's. */
   readonly offset: number;
+  /**
+   * A shared buffer exists once. Of a private one every rank has its own: temporaries, and variables so small that
+   * each rank updates its own copy, which is the same on all of them.
+   */
+  readonly scope: "shared" | "private";
 }
 
 /** One step: kernels in order, then `traces` copied to place `step` of this call in their ring. */
@@ -45,7 +54,20 @@ export interface PlanEntry {
   }[];
 }
 
-export type Kernel = LoopKernel | GemmKernel | ScatterAddKernel | ConvolutionKernel | PoolKernel;
+/** One that stores to shared buffers is split over the ranks or run by rank 0 alone; every rank runs all others. */
+export type Kernel =
+  | LoopKernel
+  | GemmKernel
+  | ScatterAddKernel
+  | ConvolutionKernel
+  | PoolKernel
+  | BarrierKernel;
+
+/** No rank goes on before all are here. */
+export interface BarrierKernel {
+  readonly kind: "barrier";
+  readonly name: string;
+}
 
 /** Element `offset + sum over loop dimensions of index * stride` of a buffer. */
 export interface Access {
@@ -54,6 +76,8 @@ export interface Access {
   readonly offset: number;
   /** One for each loop dimension; 0 where it does not move. */
   readonly strides: readonly number[];
+  /** Whose copy of a private buffer is read; absent: the own one. */
+  readonly peer?: number;
 }
 
 /**
@@ -85,8 +109,13 @@ export type Combine = "sum" | "max" | "min";
 export type Instruction = { readonly dtype: DType } & (
   | { readonly op: "load"; readonly access: Access }
   | { readonly op: "literal"; readonly value: number }
-  /** offset + sum of index * stride. */
-  | { readonly op: "index"; readonly offset: number; readonly strides: readonly number[] }
+  /** offset + sum of index * stride + rank * perRank. */
+  | {
+      readonly op: "index";
+      readonly offset: number;
+      readonly strides: readonly number[];
+      readonly perRank?: number;
+    }
   /** The element at `access` moved by `clamp(value `index`, 0, extent - 1) * stride`. */
   | {
       readonly op: "gather";

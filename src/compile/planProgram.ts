@@ -2,11 +2,12 @@
 import { bytesOf } from "../base/dtype.js";
 import { sizeOf } from "../base/shape.js";
 import type { Node, Tensor } from "../graph/tensor.js";
+import { withPlaces } from "./kernelEffects.js";
 import { type LoweredEntry, lowerEntry } from "./lower/entry.js";
 import { aligned, packLifetimes } from "./lower/memory.js";
 import type { Slot } from "./lower/slots.js";
 import { optimize } from "./optimize.js";
-import type { Access, ConvolutionOperand, GemmOperand, Kernel, Plan, PlanBuffer, PlanEntry } from "./plan.js";
+import type { Plan, PlanBuffer, PlanEntry } from "./plan.js";
 import { checkProgram, type Program } from "./program.js";
 
 export interface PlanOptions {
@@ -17,7 +18,8 @@ export interface PlanOptions {
 /** Throws a SlalomError where the program's updates do not fit its variables. */
 export function planProgram(program: Program, options: PlanOptions = {}): Plan {
   checkProgram(program);
-  const arena = new Arena();
+  const { ranks = 1 } = program;
+  const arena = new Arena(ranks);
   const updated = new Set(Object.values(program.entries).flatMap((entry) => Object.keys(entry.updates)));
   for (const [name, node] of Object.entries(program.variables))
     arena.addVariable(name, node, updated.has(name) ? "state" : "input");
@@ -30,14 +32,17 @@ export function planProgram(program: Program, options: PlanOptions = {}): Plan {
     );
     return [
       name,
-      lowerEntry({
-        updates: updates.map(([variable], i) => ({
-          name: variable,
-          variable: program.variables[variable],
-          value: optimized[i],
-        })),
-        traces: traces.map(([trace], i) => ({ name: trace, value: optimized[updates.length + i] })),
-      }),
+      lowerEntry(
+        {
+          updates: updates.map(([variable], i) => ({
+            name: variable,
+            variable: program.variables[variable],
+            value: optimized[i],
+          })),
+          traces: traces.map(([trace], i) => ({ name: trace, value: optimized[updates.length + i] })),
+        },
+        { ranks, isShared: arena.isShared },
+      ),
     ];
   });
   const entries = Object.fromEntries(
@@ -46,22 +51,35 @@ export function planProgram(program: Program, options: PlanOptions = {}): Plan {
       arena.place(name, entry, program.traceCapacity),
     ]),
   );
-  const { buffers, bytes } = arena.finish();
-  return { name: program.name, arenaBytes: bytes, buffers, constants: arena.constants, entries };
+  return { name: program.name, ranks, ...arena.finish(), constants: arena.constants, entries };
 }
 
-/** Variables, constants and traces one after another; behind them one region that all entries' temporaries share. */
+/** A variable of at most so many bytes is updated by every rank for itself: cheaper than to share the work and meet. */
+const privateStateBytes = 1024;
+
+/**
+ * Shared buffers one after another: variables, constants, traces. Behind them for each rank a private region: small
+ * variables that change, and the temporaries of all entries in the same bytes.
+ */
 class Arena {
   readonly constants: { buffer: number; data: Node<"constant">["attributes"]["data"] }[] = [];
   private readonly buffers: PlanBuffer[] = [];
   private readonly temporaries = new Set<number>();
   private readonly numbers = new Map<Tensor, number>();
-  private persistentBytes = 0;
+  private sharedBytes = 0;
+  private privateStateBytes = 0;
   private temporaryBytes = 0;
 
+  constructor(private readonly ranks: number) {}
+
   addVariable(name: string, node: Tensor, role: "state" | "input"): void {
-    this.numbers.set(node, this.addPersistent({ name, role, shape: node.shape, dtype: node.dtype }));
+    const isSmall = sizeOf(node.shape) * bytesOf(node.dtype) <= privateStateBytes;
+    const scope = this.ranks > 1 && role === "state" && isSmall ? "private" : "shared";
+    this.numbers.set(node, this.addPersistent({ name, role, shape: node.shape, dtype: node.dtype, scope }));
   }
+
+  readonly isShared = (variable: Tensor): boolean =>
+    this.buffers[this.numbers.get(variable)!].scope === "shared";
 
   place(entryName: string, { kernels, slots, traces }: LoweredEntry, traceCapacity: number): PlanEntry {
     const temporaries = slots.flatMap((slot) => (slot.kind === "temporary" && slot.last >= 0 ? [slot] : []));
@@ -76,7 +94,9 @@ class Arena {
       return offset === undefined ? -1 : this.addTemporary(slot, offset);
     });
     return {
-      kernels: kernels.map((kernel) => renumber(kernel, numbers)),
+      kernels: kernels.map((kernel) =>
+        withPlaces(kernel, (place) => ({ ...place, buffer: numbers[place.buffer] })),
+      ),
       traces: traces.map(({ name, slot }) => {
         const source = numbers[slot];
         const { shape, dtype } = this.buffers[source];
@@ -85,28 +105,39 @@ class Arena {
           role: "trace",
           shape: [traceCapacity, ...shape],
           dtype,
+          scope: "shared",
         });
         return { name, source, target, bytes: sizeOf(shape) * bytesOf(dtype) };
       }),
     };
   }
 
-  /** Buffers with their final offsets: temporaries were counted from the end of what persists. */
-  finish(): { buffers: PlanBuffer[]; bytes: number } {
-    const buffers = this.buffers.map((buffer, i) =>
-      this.temporaries.has(i) ? { ...buffer, offset: buffer.offset + this.persistentBytes } : buffer,
-    );
-    return { buffers, bytes: this.persistentBytes + this.temporaryBytes };
+  /** Buffers with their final offsets: those of private ones were counted from the region's beginning. */
+  finish(): Pick<Plan, "buffers" | "arenaBytes" | "privateBytes"> {
+    const { sharedBytes, ranks } = this;
+    const buffers = this.buffers.map((buffer, i) => {
+      if (buffer.scope === "shared") return buffer;
+      const before = sharedBytes + (this.temporaries.has(i) ? this.privateStateBytes : 0);
+      return { ...buffer, offset: buffer.offset + before };
+    });
+    const privateBytes = this.privateStateBytes + this.temporaryBytes;
+    return { buffers, privateBytes, arenaBytes: sharedBytes + ranks * privateBytes };
   }
 
   private addPersistent(buffer: Omit<PlanBuffer, "offset">): number {
-    this.buffers.push({ ...buffer, offset: this.persistentBytes });
-    this.persistentBytes += Math.max(aligned(sizeOf(buffer.shape) * bytesOf(buffer.dtype)), aligned(1));
+    const bytes = Math.max(aligned(sizeOf(buffer.shape) * bytesOf(buffer.dtype)), aligned(1));
+    if (buffer.scope === "shared") {
+      this.buffers.push({ ...buffer, offset: this.sharedBytes });
+      this.sharedBytes += bytes;
+    } else {
+      this.buffers.push({ ...buffer, offset: this.privateStateBytes });
+      this.privateStateBytes += bytes;
+    }
     return this.buffers.length - 1;
   }
 
-  private addTemporary({ node }: Slot, offset: number): number {
-    this.buffers.push({ name: node.op, role: "temporary", shape: node.shape, dtype: node.dtype, offset });
+  private addTemporary({ node: { op, shape, dtype } }: Slot, offset: number): number {
+    this.buffers.push({ name: op, role: "temporary", shape, dtype, offset, scope: "private" });
     this.temporaries.add(this.buffers.length - 1);
     return this.buffers.length - 1;
   }
@@ -119,58 +150,10 @@ class Arena {
       role: "constant",
       shape: node.shape,
       dtype: node.dtype,
+      scope: "shared",
     });
     this.constants.push({ buffer, data: node.attributes.data });
     this.numbers.set(node, buffer);
     return buffer;
-  }
-}
-
-/** The kernel with slots replaced by buffers. */
-function renumber(kernel: Kernel, numbers: readonly number[]): Kernel {
-  const access = (a: Access): Access => ({ ...a, buffer: numbers[a.buffer] });
-  const operand = (o: GemmOperand): GemmOperand => ({ ...o, buffer: numbers[o.buffer] });
-  switch (kernel.kind) {
-    case "gemm":
-      return { ...kernel, a: operand(kernel.a), b: operand(kernel.b), c: operand(kernel.c) };
-    case "scatterAdd":
-      return {
-        ...kernel,
-        updates: numbers[kernel.updates],
-        indices: numbers[kernel.indices],
-        target: numbers[kernel.target],
-      };
-    case "convolution": {
-      const place = (role: ConvolutionOperand): ConvolutionOperand => ({
-        ...role,
-        buffer: numbers[role.buffer],
-      });
-      return {
-        ...kernel,
-        x: place(kernel.x),
-        w: place(kernel.w),
-        y: place(kernel.y),
-        ...(kernel.bias && { bias: place(kernel.bias) }),
-      };
-    }
-    case "pool":
-      return {
-        ...kernel,
-        source: numbers[kernel.source],
-        ...(kernel.target !== undefined && { target: numbers[kernel.target] }),
-        ...(kernel.index !== undefined && { index: numbers[kernel.index] }),
-      };
-    case "loop":
-      return {
-        ...kernel,
-        body: kernel.body.map((instruction) =>
-          "access" in instruction ? { ...instruction, access: access(instruction.access) } : instruction,
-        ),
-        stores: kernel.stores.map((store) => ({ ...store, access: access(store.access) })),
-        reductions: kernel.reductions.map((reduction) => ({
-          ...reduction,
-          access: access(reduction.access),
-        })),
-      };
   }
 }

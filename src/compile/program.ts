@@ -14,6 +14,11 @@ export interface Program {
   readonly entries: Readonly<Record<string, ProgramEntry>>;
   /** The most steps of one call whose traces are kept. */
   readonly traceCapacity: number;
+  /**
+   * Ranks that run it side by side; default 1. Entries may then use `rank` and `allReduceSum`; what updates a variable
+   * must be the same on all ranks.
+   */
+  readonly ranks?: number;
 }
 
 export interface ProgramEntry {

@@ -16,6 +16,11 @@ export interface OperationAttributes extends ElementwiseAttributes {
   full: { readonly value: number };
   /** 0, 1, 2, ... along `axis`. */
   iota: { readonly axis: number };
+  // Ranks.
+  /** The number of the rank that computes. */
+  rank: None;
+  /** The sum over all ranks. */
+  allReduceSum: None;
   // Reductions and broadcasting.
   sum: { readonly axes: readonly number[] };
   reduceMax: { readonly axes: readonly number[] };

@@ -16,6 +16,7 @@ export function formatEntry(plan: Plan, entry: string): string {
   const short = (number: number): string => nameOf(number).split(" ")[0];
   const { kernels, traces } = plan.entries[entry];
   const lines = kernels.map((kernel) => {
+    if (kernel.kind === "barrier") return "barrier";
     const { reads, writes } = kernelEffects(kernel);
     const sources = [...new Set(reads.map(short))].join(", ");
     return `${shapeOf(kernel)}: ${sources} -> ${[...new Set(writes)].map(nameOf).join(", ")}`;
@@ -36,6 +37,8 @@ function shapeOf(kernel: Kernel): string {
     }
     case "pool":
       return `pool ${kernel.mode} ${kernel.images}x${kernel.height}x${kernel.width}x${kernel.channels} by ${kernel.attributes.size.join("x")}`;
+    case "barrier":
+      return "barrier";
     case "loop": {
       const extents = kernel.extents.map((extent, d) => (kernel.reduced[d] ? `(${extent})` : `${extent}`));
       return `loop ${extents.join("x") || "once"} [${kernel.name}]`;

@@ -5,6 +5,7 @@
 import fc from "fast-check";
 import { allocate, type DType, isFloat } from "../../src/base/dtype.js";
 import { type HostTensor, type Shape, sizeOf, type TensorType } from "../../src/base/shape.js";
+import { rank } from "../../src/graph/operations/collective.js";
 import { operationOf } from "../../src/graph/operations/index.js";
 import { constantArray, full, iota } from "../../src/graph/operations/leaves.js";
 import type { OperationAttributes, OperationName, Tensor } from "../../src/graph/tensor.js";
@@ -295,6 +296,13 @@ export const operationCases: { readonly [N in OperationName]: OperationCase } = 
   }),
   full: leaf((dtype, shape, seed) => full(shape, seed % 100, dtype)),
   iota: leaf((dtype, shape, seed) => iota(shape, seed % shape.length, dtype)),
+
+  rank: {
+    dtypes: integers,
+    differentiable: false,
+    instances: (_dtype, region) => seeds.map((seed) => instance([], region, seed, () => rank())),
+  },
+  allReduceSum: elementwise("allReduceSum", [real], floats),
 
   neg: elementwise("neg", [real], numbers),
   abs: elementwise("abs", [real], numbers),

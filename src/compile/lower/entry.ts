@@ -1,9 +1,11 @@
 /** From the optimized graph of one entry to kernels over slots of memory, in the order in which they run. */
+import { SlalomError } from "../../base/errors.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { topologicalOrder } from "../../graph/traverse.js";
 import { kernelEffects } from "../kernelEffects.js";
 import type { Kernel } from "../plan.js";
-import { formGroups, type Group } from "./groups.js";
+import { type Arranged, arrangeForRanks } from "./barriers.js";
+import { formGroups, type Group, variesByRank } from "./groups.js";
 import { joinKernels } from "./join.js";
 import { copyKernel, lowerGroup } from "./kernels.js";
 import { isGiven, materialize, storedNode } from "./materialize.js";
@@ -17,6 +19,12 @@ export interface EntryGraph {
   readonly traces: readonly { readonly name: string; readonly value: Tensor }[];
 }
 
+/** The ranks that run an entry, and which variables exist once for all of them. */
+export interface RankSharing {
+  readonly ranks: number;
+  readonly isShared: (variable: Tensor) => boolean;
+}
+
 /** Kernels whose accesses name memory slots; the planner turns slots into buffers. */
 export interface LoweredEntry {
   readonly kernels: readonly Kernel[];
@@ -25,10 +33,12 @@ export interface LoweredEntry {
   readonly traces: readonly { readonly name: string; readonly slot: number }[];
 }
 
-export function lowerEntry(entry: EntryGraph): LoweredEntry {
+/** Throws a SlalomError "internal" for an update that differs between ranks. */
+export function lowerEntry(entry: EntryGraph, { ranks, isShared }: RankSharing): LoweredEntry {
   const { updates, traces } = withFitOperands(entry);
   const outputs = [...updates, ...traces].map(({ value }) => value);
   const order = topologicalOrder(outputs);
+  if (ranks > 1) checkUpdates(updates, order);
   const stored = materialize(
     order,
     outputs.map(storedNode).filter((node) => !isGiven(node)),
@@ -39,7 +49,7 @@ export function lowerEntry(entry: EntryGraph): LoweredEntry {
   );
   const slots = new Slots(plan.inPlace);
   const needed = neededOutside(plan.groups, outputs);
-  const memory = { isStored: (node: Tensor) => stored.has(node), bufferOf: slots.of };
+  const memory = { isStored: (node: Tensor) => stored.has(node), bufferOf: slots.of, ranks };
   const computing = plan.groups.flatMap((group) => lowerGroup(group, memory, needed));
   const kept = keepTraces(traces, slots);
   const moved = moveUpdates(updates, plan, slots);
@@ -52,14 +62,32 @@ export function lowerEntry(entry: EntryGraph): LoweredEntry {
   ]);
   const joined = joinKernels(computing, (slot) => slots.isTemporary(slot) && !outside.has(slot));
   const kernels = [...kept.before, ...moved.before, ...joined, ...moved.after];
+  const sharesSlot = (number: number): boolean => {
+    const slot = slots.at(number);
+    return slot.kind === "constant" || (slot.kind === "variable" && isShared(slot.node));
+  };
+  const arranged = ranks === 1 ? inOrder(kernels) : arrangeForRanks(kernels, sharesSlot);
   return {
-    kernels,
+    kernels: arranged.kernels,
     slots: slots.withLifetimes(
-      kernels,
+      arranged,
       kept.traces.map(({ slot }) => slot),
     ),
     traces: kept.traces,
   };
+}
+
+const inOrder = (kernels: readonly Kernel[]): Arranged => ({ kernels, phaseEnds: kernels.map((_, i) => i) });
+
+function checkUpdates(updates: EntryGraph["updates"], order: readonly Tensor[]): void {
+  const varying = variesByRank(order);
+  for (const { name, value } of updates) {
+    if (!varying.has(value)) continue;
+    throw new SlalomError(
+      "internal",
+      `update of "${name}": it differs between ranks; expected the same on all. Sum what differs with allReduceSum.`,
+    );
+  }
 }
 
 function withFitOperands({ updates, traces }: EntryGraph): EntryGraph {

@@ -16,6 +16,8 @@ export interface Group {
   reducedAxes: readonly number[] | undefined;
   /** What it reads: stored or given nodes, and whether always at the loop's own index. */
   readonly reads: Map<Tensor, { sameIndex: boolean }>;
+  /** What ranks must have in common to compute it; see `meetingsOf`. */
+  readonly meeting: string;
 }
 
 const reductions = new Set(["sum", "reduceMax", "reduceMin"]);
@@ -28,9 +30,10 @@ const walked = (root: Tensor): Tensor => (isReduction(root) ? root.inputs[0] : r
 export function formGroups(order: readonly Tensor[], stored: ReadonlySet<Tensor>): Group[] {
   const groups: Group[] = [];
   const groupOf = new Map<Tensor, Group>();
+  const meetings = meetingsOf(order);
   for (const node of order) {
     if (!stored.has(node)) continue;
-    const alone = groupFor(node, stored);
+    const alone = groupFor(node, stored, meetings.get(node)!);
     const host =
       alone.extents &&
       candidates(alone, groups, groupOf).find((group) => canMerge(group, alone, groups, groupOf));
@@ -78,7 +81,7 @@ export function dependsOn(
   return false;
 }
 
-function groupFor(root: Tensor, stored: ReadonlySet<Tensor>): Group {
+function groupFor(root: Tensor, stored: ReadonlySet<Tensor>, meeting: string): Group {
   const loops = !ownKernels.has(root.op) || isReduction(root);
   const reads = new Map<Tensor, { sameIndex: boolean }>();
   collectReads(root, stored, reads);
@@ -87,7 +90,32 @@ function groupFor(root: Tensor, stored: ReadonlySet<Tensor>): Group {
     extents: loops ? walked(root).shape : undefined,
     reducedAxes: isReduction(root) ? (root.attributes as { axes: readonly number[] }).axes : undefined,
     reads,
+    meeting,
   };
+}
+
+/**
+ * For each node how many sums over ranks came before it, and whether it differs between ranks. A kernel that updates
+ * what ranks share must not compute what they don't, and none should wait for a sum that it does not need.
+ */
+function meetingsOf(order: readonly Tensor[]): Map<Tensor, string> {
+  const sums = new Map<Tensor, number>();
+  for (const node of order) {
+    const before = Math.max(0, ...node.inputs.map((input) => sums.get(input)!));
+    sums.set(node, before + (node.op === "allReduceSum" ? 1 : 0));
+  }
+  const varying = variesByRank(order);
+  return new Map(order.map((node) => [node, `${sums.get(node)} ${varying.has(node)}`]));
+}
+
+/** The nodes of `order` (inputs first) that depend on the rank's number other than through a sum over all ranks. */
+export function variesByRank(order: readonly Tensor[]): Set<Tensor> {
+  const varying = new Set<Tensor>();
+  for (const node of order) {
+    if (node.op === "rank" || (node.op !== "allReduceSum" && node.inputs.some((input) => varying.has(input))))
+      varying.add(node);
+  }
+  return varying;
 }
 
 /** Walks the expression of `root` down to memory; anything but an elementwise step may move the index. */
@@ -138,6 +166,7 @@ function canMerge(
 ): boolean {
   if (host === guest || !host.extents || !guest.extents || !sameShape(host.extents, guest.extents))
     return false;
+  if (host.meeting !== guest.meeting) return false;
   if (host.reducedAxes && guest.reducedAxes && !sameShape(host.reducedAxes, guest.reducedAxes)) return false;
   // What one computes, the other may read only at the same index, and only if it is complete there.
   const compatible = (reader: Group, producer: Group) =>

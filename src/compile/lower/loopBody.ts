@@ -5,7 +5,14 @@ import { isElementwise } from "../../graph/operations/index.js";
 import type { Node, Tensor } from "../../graph/tensor.js";
 import { exactJson } from "../exactJson.js";
 import type { Access, ElementwiseInstruction, Instruction } from "../plan.js";
-import { combine, type IndexMap, identityMap, isMovement, mapThrough } from "./indexMap.js";
+import {
+  combine,
+  type IndexMap,
+  identityMap,
+  isMovement,
+  type MovementNode,
+  mapThrough,
+} from "./indexMap.js";
 import { isGiven, storedNode } from "./materialize.js";
 import { viewOf } from "./views.js";
 
@@ -24,9 +31,11 @@ export interface BodyOptions {
   readonly isStored: (node: Tensor) => boolean;
   /** The buffer of a stored or given node. */
   readonly bufferOf: (node: Tensor) => number;
+  /** Ranks that the program is for. */
+  readonly ranks: number;
 }
 
-export function buildBody({ extents, isStored, bufferOf }: BodyOptions): BodyBuilder {
+export function buildBody({ extents, isStored, bufferOf, ranks }: BodyOptions): BodyBuilder {
   const instructions: Instruction[] = [];
   const known = new Map<string, number>();
   const numbers = new Map<Tensor, number>();
@@ -72,17 +81,38 @@ export function buildBody({ extents, isStored, bufferOf }: BodyOptions): BodyBui
       const { offset, coefficients } = map[node.attributes.axis];
       return emit({ op: "index", dtype, offset, strides: coefficients });
     }
-    if (isMovement(node)) {
-      const inner = mapThrough(node, map, extents);
-      invariant(inner, `${node.op} of a value that is not stored has an affine index`);
-      return valueAt(node.inputs[0], inner);
+    if (node.op === "rank") {
+      const strides = extents.map(() => 0);
+      return emit({ op: "index", dtype, offset: 0, strides, perRank: 1 });
     }
+    if (node.op === "allReduceSum") {
+      const parts = Array.from({ length: ranks }, (_, peer) => peerValueAt(node.inputs[0], map, peer));
+      return parts.reduce((a, b) => emit({ op: "add", dtype, inputs: [a, b], attributes: {} }));
+    }
+    if (isMovement(node)) return valueAt(node.inputs[0], movedMap(node, map));
     if (node.op === "take") return gather(node, map);
     invariant(isElementwise(node.op), `${node.op} has a kernel of its own`);
     const inputs = node.inputs.map((input) => valueAt(input, map));
     return emit({ op: node.op, dtype, inputs, attributes: node.attributes } as {
       dtype: typeof dtype;
     } & ElementwiseInstruction);
+  };
+
+  const movedMap = (node: MovementNode, map: IndexMap): IndexMap => {
+    const inner = mapThrough(node, map, extents);
+    invariant(inner, `${node.op} of a value that is not stored has an affine index`);
+    return inner;
+  };
+
+  /** What rank `peer` stored of `node`, a view of memory. */
+  const peerValueAt = (node: Tensor, map: IndexMap, peer: number): number => {
+    if (ranks === 1) return valueAt(node, map);
+    if (hasMemory(node)) {
+      const access = accessTo(node, map, stridesOf(node.shape));
+      return emit({ op: "load", dtype: node.dtype, access: { ...access, peer } });
+    }
+    invariant(isMovement(node), "what is summed over ranks lies in memory");
+    return peerValueAt(node.inputs[0], movedMap(node, map), peer);
   };
 
   const gather = (node: Node<"take">, map: IndexMap): number => {

@@ -34,7 +34,7 @@ export const ownKernels: ReadonlySet<OperationName> = new Set([
 
 /** Neither another view nor a pattern without memory: storing it makes every view of it readable. */
 export const isComputed = (node: Tensor): boolean =>
-  !isMovement(node) && node.op !== "full" && node.op !== "iota";
+  !isMovement(node) && node.op !== "full" && node.op !== "iota" && node.op !== "rank";
 
 /** Cheaper than a store and a load: compute it again. */
 const cheap = 2;
@@ -66,6 +66,7 @@ export function materialize(order: readonly Tensor[], required: readonly Tensor[
     switch (node.op) {
       case "dot":
       case "take":
+      case "allReduceSum":
         for (const operand of node.op === "dot" ? node.inputs : node.inputs.slice(0, 1)) {
           if (!viewOf(operand, isStored)) store(viewOf(operand, isComputed)?.base ?? operand);
         }

@@ -2,8 +2,8 @@
 import { bytesOf } from "../../base/dtype.js";
 import { sizeOf } from "../../base/shape.js";
 import type { Node, Tensor } from "../../graph/tensor.js";
-import { kernelEffects } from "../kernelEffects.js";
-import type { Kernel } from "../plan.js";
+import { kernelEffects, peerReads } from "../kernelEffects.js";
+import type { Arranged } from "./barriers.js";
 import { isGiven } from "./materialize.js";
 
 /** A piece of memory: a variable's own, a constant's, or a temporary for the kernels `first` to `last`. */
@@ -51,14 +51,19 @@ export class Slots {
 
   readonly isTemporary = (number: number): boolean => this.list[number].kind === "temporary";
 
-  withLifetimes(kernels: readonly Kernel[], kept: readonly number[]): Slot[] {
+  /**
+   * All slots. What other ranks read stays until all of them have read it.
+   * @param kept slots that must hold their values when the step is done
+   */
+  withLifetimes({ kernels, phaseEnds }: Arranged, kept: readonly number[]): Slot[] {
     kernels.forEach((kernel, i) => {
       const { reads, writes } = kernelEffects(kernel);
+      const peers = peerReads(kernel);
       for (const number of [...reads, ...writes]) {
         const slot = this.list[number];
         if (slot.kind !== "temporary") continue;
         slot.first = Math.min(slot.first, i);
-        slot.last = Math.max(slot.last, i);
+        slot.last = Math.max(slot.last, peers.includes(number) ? phaseEnds[i] : i);
       }
     });
     for (const number of kept) {
@@ -66,5 +71,10 @@ export class Slots {
       if (slot.kind === "temporary") slot.last = kernels.length;
     }
     return this.list;
+  }
+
+  /** The slot, before its lifetime is known. */
+  at(number: number): Slot {
+    return this.list[number];
   }
 }

@@ -45,7 +45,14 @@ export class Arena {
     const data = allocate(dtype, values.length);
     data.set(values);
     const name = `buffer${this.buffers.length}`;
-    this.buffers.push({ name, role: "temporary", shape: [values.length], dtype, offset: this.#bytes });
+    this.buffers.push({
+      name,
+      role: "temporary",
+      scope: "private",
+      shape: [values.length],
+      dtype,
+      offset: this.#bytes,
+    });
     this.contents.push(data);
     this.#bytes += Math.ceil((values.length * bytesOf(dtype)) / 64) * 64 + 64;
     return this.buffers.length - 1;

@@ -1,0 +1,106 @@
+/**
+ * Where ranks meet. Kernels are put into phases: within one no rank touches what another one writes; between two
+ * stands a barrier. Steps follow one another, so the last phase meets the first one of the next step as well.
+ */
+import { kernelEffects, peerReads } from "../kernelEffects.js";
+import type { Instruction, Kernel, LoopKernel } from "../plan.js";
+
+export interface Arranged {
+  readonly kernels: readonly Kernel[];
+  /** For each kernel the number of the last one before every rank has passed it: the barrier behind it. */
+  readonly phaseEnds: readonly number[];
+}
+
+const barrier: Kernel = { kind: "barrier", name: "barrier" };
+
+/**
+ * The kernels of one step, in as few phases as their order in `kernels` allows.
+ * @param isShared whether a slot exists once for all ranks
+ */
+export function arrangeForRanks(kernels: readonly Kernel[], isShared: (slot: number) => boolean): Arranged {
+  const parts = kernels.flatMap((kernel) => separated(kernel, isShared));
+  const effects = parts.map((kernel) => ({ ...kernelEffects(kernel), peers: peerReads(kernel) }));
+  const phases: number[] = [];
+  parts.forEach((_, j) => {
+    const { reads, writes, peers } = effects[j];
+    let phase = 0;
+    for (let i = 0; i < j; i++) {
+      const before = effects[i];
+      const conflicts = [
+        ...reads.filter((slot) => before.writes.includes(slot)),
+        ...writes.filter((slot) => before.reads.includes(slot) || before.writes.includes(slot)),
+      ];
+      if (conflicts.length === 0) continue;
+      const crosses = conflicts.some(
+        (slot) => isShared(slot) || peers.includes(slot) || before.peers.includes(slot),
+      );
+      phase = Math.max(phase, phases[i] + (crosses ? 1 : 0));
+    }
+    phases.push(phase);
+  });
+  const count = Math.max(0, ...phases) + 1;
+  const meets = (phase: number): boolean =>
+    effects.some(
+      ({ writes, peers }, i) => phases[i] === phase && (peers.length > 0 || writes.some(isShared)),
+    );
+  const arranged: Kernel[] = [];
+  const phaseEnds: number[] = [];
+  for (let phase = 0; phase < count; phase++) {
+    const own = parts.filter((_, i) => phases[i] === phase);
+    const closes = phase < count - 1 || meets(phase) || meets(0);
+    const phaseKernels = [...own, ...(closes ? [barrier] : [])];
+    const end = arranged.length + phaseKernels.length - 1;
+    arranged.push(...phaseKernels);
+    phaseEnds.push(...phaseKernels.map(() => end));
+  }
+  return { kernels: arranged, phaseEnds };
+}
+
+/**
+ * A loop that stores to shared and to private memory as two loops, as every rank runs the whole of one and a share of
+ * the other. The private one comes first: it may read what the other overwrites.
+ */
+function separated(kernel: Kernel, isShared: (slot: number) => boolean): Kernel[] {
+  if (kernel.kind !== "loop") return [kernel];
+  const { writes } = kernelEffects(kernel);
+  if (writes.every(isShared) || !writes.some(isShared)) return [kernel];
+  return [false, true].map((shared) => {
+    const stores = kernel.stores.filter(({ access }) => isShared(access.buffer) === shared);
+    const reductions = kernel.reductions.filter(({ access }) => isShared(access.buffer) === shared);
+    return withoutUnused({
+      ...kernel,
+      stores,
+      reductions,
+      reduced: reductions.length > 0 ? kernel.reduced : kernel.reduced.map(() => false),
+    });
+  });
+}
+
+/** The loop without instructions whose values nobody uses. */
+function withoutUnused(kernel: LoopKernel): LoopKernel {
+  const used = new Set([...kernel.stores, ...kernel.reductions].map(({ value }) => value));
+  for (let i = kernel.body.length - 1; i >= 0; i--) {
+    if (used.has(i)) for (const input of operandsOf(kernel.body[i])) used.add(input);
+  }
+  const numbers = new Map([...used].sort((a, b) => a - b).map((old, i) => [old, i]));
+  const renumbered = <V extends { readonly value: number }>(part: V): V => ({
+    ...part,
+    value: numbers.get(part.value)!,
+  });
+  return {
+    ...kernel,
+    body: kernel.body.flatMap((instruction, i) =>
+      used.has(i) ? [withOperands(instruction, (input) => numbers.get(input)!)] : [],
+    ),
+    stores: kernel.stores.map(renumbered),
+    reductions: kernel.reductions.map(renumbered),
+  };
+}
+
+const operandsOf = (instruction: Instruction): readonly number[] =>
+  "inputs" in instruction ? instruction.inputs : instruction.op === "gather" ? [instruction.index] : [];
+
+function withOperands(instruction: Instruction, renumber: (input: number) => number): Instruction {
+  if ("inputs" in instruction) return { ...instruction, inputs: instruction.inputs.map(renumber) };
+  return instruction.op === "gather" ? { ...instruction, index: renumber(instruction.index) } : instruction;
+}

@@ -1,0 +1,93 @@
+/**
+ * The plan as one rank runs it: accesses to the private buffers of every rank become buffers of their own, loops that
+ * store to shared memory keep this rank's share, and the rank's number is a number.
+ */
+import { sizeOf } from "../base/shape.js";
+import { kernelEffects, type Place, withPlaces } from "./kernelEffects.js";
+import type { Kernel, LoopKernel, Plan, PlanEntry } from "./plan.js";
+
+/**
+ * A plan without ranks: private buffers number `rank`'s, peers are buffers, and traces are rank 0's alone. Buffer
+ * `b` of the whole plan is buffer `rank * plan.buffers.length + b` here.
+ */
+export function planForRank(plan: Plan, rank: number): Plan {
+  if (plan.ranks === 1) return plan;
+  const { buffers, privateBytes } = plan;
+  const count = buffers.length;
+  const numbered = (buffer: number, of = rank): number => of * count + buffer;
+  const numberedPlace = <P extends Place>({ peer, ...place }: P): P =>
+    ({ ...place, buffer: numbered(place.buffer, peer) }) as unknown as P;
+  const entry = ({ kernels, traces }: PlanEntry): PlanEntry => ({
+    kernels: kernels.flatMap((kernel) =>
+      shareOf(kernel, plan, rank).map((share) => withPlaces(numberedRank(share, rank), numberedPlace)),
+    ),
+    traces:
+      rank === 0
+        ? traces.map((trace) => ({
+            ...trace,
+            source: numbered(trace.source),
+            target: numbered(trace.target),
+          }))
+        : [],
+  });
+  return {
+    ...plan,
+    buffers: Array.from({ length: plan.ranks }, (_, of) =>
+      buffers.map((buffer) =>
+        buffer.scope === "shared" ? buffer : { ...buffer, offset: buffer.offset + of * privateBytes },
+      ),
+    ).flat(),
+    constants: plan.constants.map(({ buffer, data }) => ({ buffer: numbered(buffer), data })),
+    entries: Object.fromEntries(Object.entries(plan.entries).map(([name, e]) => [name, entry(e)])),
+  };
+}
+
+/** Iterations below which sharing a loop costs more than it saves. */
+const smallestShared = 4096;
+
+/** What this rank runs of a kernel: all of it, a part of a loop, or nothing. */
+function shareOf(kernel: Kernel, { buffers, ranks }: Plan, rank: number): Kernel[] {
+  const storesShared = kernelEffects(kernel).writes.some((buffer) => buffers[buffer].scope === "shared");
+  if (!storesShared) return [kernel];
+  const splits =
+    kernel.kind === "loop" && kernel.reductions.length === 0 && sizeOf(kernel.extents) >= smallestShared;
+  if (!splits) return rank === 0 ? [kernel] : [];
+  const longest = Math.max(...kernel.extents);
+  const dimension = kernel.extents.indexOf(longest);
+  // Whole cache lines, so that two ranks never store to the same one.
+  const share = Math.ceil(longest / ranks / lineElements) * lineElements;
+  const [start, stop] = [rank, rank + 1].map((n) => Math.min(longest, n * share));
+  return start === stop ? [] : [partOf(kernel, dimension, start, stop)];
+}
+
+const lineElements = 16;
+
+function partOf(kernel: LoopKernel, dimension: number, start: number, stop: number): LoopKernel {
+  const moved = <A extends { readonly offset: number; readonly strides: readonly number[] }>(
+    access: A,
+  ): A => ({
+    ...access,
+    offset: access.offset + start * access.strides[dimension],
+  });
+  return {
+    ...kernel,
+    extents: kernel.extents.with(dimension, stop - start),
+    body: kernel.body.map((instruction) => {
+      if (instruction.op === "index") return moved(instruction);
+      return "access" in instruction ? { ...instruction, access: moved(instruction.access) } : instruction;
+    }),
+    stores: kernel.stores.map((store) => ({ ...store, access: moved(store.access) })),
+  };
+}
+
+function numberedRank(kernel: Kernel, rank: number): Kernel {
+  if (kernel.kind !== "loop") return kernel;
+  return {
+    ...kernel,
+    body: kernel.body.map((instruction) => {
+      if (instruction.op !== "index") return instruction;
+      const { perRank = 0, ...index } = instruction;
+      return { ...index, offset: index.offset + perRank * rank };
+    }),
+  };
+}
