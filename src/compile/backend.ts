@@ -14,6 +14,8 @@ export interface BackendLabel {
 export interface Backend extends BackendLabel {
   /** Throws a SlalomError "device" if the program does not fit into memory. */
   compile(program: Program): Executable;
+  /** How many ranks it runs a program on that is made for so many; default 1. */
+  readonly ranks?: number;
 }
 
 export interface Executable {

@@ -36,7 +36,7 @@ export function verify(outputs: readonly Tensor[], where = "graph"): void {
 
 /** The type by the operation's own rule, whose refusal is one more sign of a broken graph. */
 function inferAgain(node: Tensor, fail: (problem: string) => never): TensorType {
-  if (node.inputs.length === 0 && node.op !== "rank") fail("has no inputs");
+  if (node.inputs.length === 0) fail("has no inputs");
   try {
     return operationOf(node.op).infer(node.inputs, node.attributes as never);
   } catch (error) {

@@ -5,9 +5,8 @@
 import fc from "fast-check";
 import { allocate, type DType, isFloat } from "../../src/base/dtype.js";
 import { type HostTensor, type Shape, sizeOf, type TensorType } from "../../src/base/shape.js";
-import { rank } from "../../src/graph/operations/collective.js";
 import { operationOf } from "../../src/graph/operations/index.js";
-import { constantArray, full, iota } from "../../src/graph/operations/leaves.js";
+import { constantArray, full, iota, rank } from "../../src/graph/operations/leaves.js";
 import type { OperationAttributes, OperationName, Tensor } from "../../src/graph/tensor.js";
 import { integersFrom } from "./numbers.js";
 import {

@@ -2,9 +2,11 @@
  * A plan as one WebAssembly module: a function for each loop kernel, and for each entry a function that runs it any
  * number of times, so that steps follow one another without JavaScript between them.
  */
+import { invariant } from "../../base/errors.js";
 import type { ConvolutionKernel, GemmKernel, Kernel, Plan } from "../../compile/plan.js";
 import { createLoopTarget, emitLoop, emitScatterAdd, type LoopTarget } from "./loops/index.js";
 import { emitPool } from "./pooling/index.js";
+import { defineBarrier, type Meeting } from "./ranks/barrier.js";
 import {
   call,
   type FunctionReference,
@@ -27,8 +29,11 @@ export type LibraryKernel = GemmKernel | ConvolutionKernel;
 export const exportedEntry = (plan: Plan, entry: string): string =>
   `entry${Object.keys(plan.entries).indexOf(entry)}`;
 
-/** The module for `plan`, whose arena begins at byte 0 of the imported memory. */
-export function emitPlan(plan: Plan, features: WasmFeatures): EmittedPlan {
+/**
+ * The module for `plan`, whose arena begins at byte 0 of the imported memory.
+ * @param meeting where ranks meet; only for the plan of one of several
+ */
+export function emitPlan(plan: Plan, features: WasmFeatures, meeting?: Meeting): EmittedPlan {
   const module = new ModuleBuilder();
   module.importMemory(
     { module: "env", name: "memory" },
@@ -44,8 +49,9 @@ export function emitPlan(plan: Plan, features: WasmFeatures): EmittedPlan {
     ]),
   );
   const target = createLoopTarget(module, plan.buffers, features);
+  const barrier = meeting && defineBarrier(module, meeting);
   for (const [name, entry] of Object.entries(plan.entries)) {
-    const calls = entry.kernels.map((kernel) => callOf(kernel, target, imports));
+    const calls = entry.kernels.map((kernel) => callOf(kernel, target, imports, barrier));
     module.function(exportedEntry(plan, name), { parameters: { steps: "i32" } }, (f, { steps }) => {
       const step = f.let(i32.const(0));
       f.while(i32.lt_s(step, steps), () => {
@@ -61,10 +67,16 @@ export function emitPlan(plan: Plan, features: WasmFeatures): EmittedPlan {
   return { bytes: module.bytes(), libraryCalls };
 }
 
-type LibraryImports = ReadonlyMap<Kernel, FunctionReference<Record<never, never>, "none">>;
+type Callable = FunctionReference<Record<never, never>, "none">;
+type LibraryImports = ReadonlyMap<Kernel, Callable>;
 
 /** Emits the kernel's function, if it is one of ours, and calls it. */
-function callOf(kernel: Kernel, target: LoopTarget, imports: LibraryImports): Statement {
+function callOf(
+  kernel: Kernel,
+  target: LoopTarget,
+  imports: LibraryImports,
+  barrier: Callable | undefined,
+): Statement {
   switch (kernel.kind) {
     case "gemm":
     case "convolution":
@@ -75,5 +87,8 @@ function callOf(kernel: Kernel, target: LoopTarget, imports: LibraryImports): St
       return call(emitLoop(target, kernel), {});
     case "scatterAdd":
       return call(emitScatterAdd(target, kernel), {});
+    case "barrier":
+      invariant(barrier, "only ranks of several have barriers");
+      return call(barrier, {});
   }
 }

@@ -4,34 +4,28 @@ import { invariant, SlalomError, unknownName } from "../../base/errors.js";
 import { sizeOf } from "../../base/shape.js";
 import { checkSteps, checkValues, type Executable } from "../../compile/backend.js";
 import type { Plan, PlanBuffer } from "../../compile/plan.js";
-import type { BoundConvolution, ConvolutionLibrary } from "./convolution/index.js";
-import { emitPlan, exportedEntry } from "./emitPlan.js";
-import type { GemmLibrary } from "./gemm/index.js";
-import { convolutionSpec, prepareLibraryCall } from "./libraryCalls.js";
-import { mathImports } from "./loops/index.js";
 import type { MemoryPool } from "./memoryPool.js";
-import {
-  compileModule,
-  instantiate,
-  type WasmExports,
-  type WasmFeatures,
-  type WasmMemory,
-} from "./wasm/index.js";
+import { type RankLibraries, RankProgram } from "./rankProgram.js";
+import { breakMeeting, isBroken } from "./ranks/barrier.js";
+import type { Followers } from "./ranks/followers.js";
+import type { WasmMemory } from "./wasm/index.js";
 
-export interface CpuOptions {
-  readonly gemm: GemmLibrary;
-  readonly convolution: ConvolutionLibrary;
-  readonly features: WasmFeatures;
+export interface CpuOptions extends RankLibraries {
   readonly memories: MemoryPool;
+  /** The threads of the other ranks; absent where there are none. */
+  readonly followers?: Followers;
+  /** How long a rank may be late at a meeting before it is taken for dead. */
+  readonly patienceMs?: number;
 }
 
 export class CpuExecutable implements Executable {
   readonly bytes: number;
   private readonly memory: WasmMemory;
-  private readonly exports: WasmExports;
+  private readonly leader: RankProgram;
+  private readonly followers: Followers | undefined;
+  private readonly number: number;
   private readonly named: ReadonlyMap<string, PlanBuffer>;
   private lastSteps = new Map<string, number>();
-  private readonly convolutions: BoundConvolution;
   private released = false;
 
   /** Throws a SlalomError "device" where the arena is larger than a WebAssembly memory can be. */
@@ -40,37 +34,53 @@ export class CpuExecutable implements Executable {
     private readonly traceCapacity: number,
     private readonly options: CpuOptions,
   ) {
-    const { gemm, convolution, features, memories } = options;
-    const { bytes, libraryCalls } = emitPlan(plan, features);
-    const convolutions = libraryCalls.filter((kernel) => kernel.kind === "convolution").map(convolutionSpec);
-    const gemmEnd = plan.arenaBytes + gemm.workspaceBytes;
-    this.bytes = gemmEnd + convolution.workspaceBytes(convolutions);
+    const { memories, followers, patienceMs = defaultPatienceMs } = options;
+    this.leader = new RankProgram(plan, 0, options, patienceMs);
+    this.bytes = this.leader.bytes;
     checkFits(plan, this.bytes);
     this.memory = memories.take(this.bytes);
+    this.followers = plan.ranks > 1 ? followers : undefined;
+    this.number = this.followers?.nextProgram() ?? 0;
     this.named = new Map(
       plan.buffers
         .filter(({ role }) => role !== "temporary" && role !== "constant")
         .map((buffer) => [buffer.name, buffer]),
     );
-    const boundGemm = gemm.bind(this.memory, plan.arenaBytes);
-    this.convolutions = convolution.bind(this.memory, gemmEnd, boundGemm);
-    const bound = { gemm: boundGemm, convolution: this.convolutions };
-    this.exports = instantiate(compileModule(bytes), {
-      env: { memory: this.memory },
-      math: mathImports,
-      library: Object.fromEntries(
-        libraryCalls.map((kernel, i) => [`${i}`, prepareLibraryCall(kernel, plan, bound)]),
-      ),
+    this.followers?.begin({
+      kind: "compile",
+      program: this.number,
+      plan: { ...plan, constants: [] },
+      memory: this.memory,
+      patienceMs,
     });
+    this.leader.bind(this.memory);
     for (const { buffer, data } of plan.constants) this.view(plan.buffers[buffer]).set(data);
+    this.followers?.end();
   }
 
   run(entry: string, steps = 1): void {
     invariant(!this.released, "a released program runs no more");
     if (!this.plan.entries[entry]) throw unknownName("entry", entry, Object.keys(this.plan.entries));
     checkSteps(steps, this.traceCapacity);
-    this.exports[exportedEntry(this.plan, entry)](steps);
+    if (this.followers) this.runTogether(this.followers, entry, steps);
+    else this.leader.run(entry, steps);
     this.lastSteps.set(entry, steps);
+  }
+
+  /** A rank that fails breaks the meeting, so that the others fail too instead of waiting for it. */
+  private runTogether(followers: Followers, entry: string, steps: number): void {
+    const { memory, plan } = this;
+    invariant(!isBroken(memory.buffer, plan.arenaBytes), "a program that failed on a rank runs no more");
+    followers.begin({ kind: "run", program: this.number, entry, steps });
+    let own: { error: unknown } | undefined;
+    try {
+      this.leader.run(entry, steps);
+    } catch (error) {
+      own = { error };
+      breakMeeting(memory.buffer, plan.arenaBytes);
+    }
+    followers.end();
+    if (own) throw own.error;
   }
 
   read(name: string): TypedArray {
@@ -84,7 +94,9 @@ export class CpuExecutable implements Executable {
   write(name: string, values: TypedArray | readonly number[]): void {
     const buffer = this.buffer(name);
     checkValues(name, buffer, values.length);
-    this.view(buffer).set(values);
+    const copies = buffer.scope === "private" ? this.plan.ranks : 1;
+    for (let rank = 0; rank < copies; rank++)
+      this.view({ ...buffer, offset: buffer.offset + rank * this.plan.privateBytes }).set(values);
   }
 
   trace(entry: string, trace: string): TypedArray {
@@ -96,7 +108,9 @@ export class CpuExecutable implements Executable {
   release(): void {
     if (this.released) return;
     this.released = true;
-    this.convolutions.release();
+    this.leader.release();
+    this.followers?.begin({ kind: "release", program: this.number });
+    this.followers?.end();
     this.options.memories.giveBack(this.memory);
   }
 
@@ -110,6 +124,8 @@ export class CpuExecutable implements Executable {
     return new dtypes[dtype].array(this.memory.buffer, offset, sizeOf(shape));
   }
 }
+
+const defaultPatienceMs = 120_000;
 
 /** What a WebAssembly memory with 32-bit addresses can hold. */
 const mostBytes = 2 ** 32 - 65536;

@@ -1,11 +1,13 @@
 /** The CPU backend: fused loops as WebAssembly SIMD that we emit, matrix products by the best library found. */
 import { availableParallelism } from "node:os";
+import { checkKeys, SlalomError } from "../../base/errors.js";
 import type { Backend } from "../../compile/backend.js";
 import { planProgram } from "../../compile/planProgram.js";
 import { selectConvolution } from "./convolution/index.js";
 import { CpuExecutable } from "./executable.js";
 import { type GemmChoice, selectGemm } from "./gemm/index.js";
 import { MemoryPool } from "./memoryPool.js";
+import { Followers } from "./ranks/followers.js";
 import { detectFeatures } from "./wasm/index.js";
 
 export interface CpuBackendOptions {
@@ -15,26 +17,66 @@ export interface CpuBackendOptions {
   readonly searchPaths?: readonly string[];
   /** False compiles without fused multiply-add even where the runtime has it. */
   readonly relaxedSimd?: boolean;
+  /** Threads that a program for several ranks runs on; default 1. */
+  readonly ranks?: number;
+  /** How long a rank may be late before it is taken for dead, in milliseconds; default 120,000. */
+  readonly patienceMs?: number;
 }
 
-/** One rank: it computes on the calling thread alone. Throws "library" where a forced library can't be had. */
-export function cpuBackend(options: CpuBackendOptions = {}): Backend {
+export interface CpuBackend extends Backend {
+  /** Ends the threads of other ranks; without it they end with the calling thread. Compile and run no more. */
+  close(): Promise<void>;
+}
+
+/**
+ * The calling thread is rank 0 and leads; each further rank is a thread that sleeps while nothing runs.
+ * @throws SlalomError "library" where a forced library can't be had, "device" for an impossible number of ranks
+ */
+export function cpuBackend(options: CpuBackendOptions = {}): CpuBackend {
+  checkKeys("cpuBackend", options, ["gemm", "searchPaths", "relaxedSimd", "ranks", "patienceMs"]);
+  const { ranks = 1, patienceMs = 120_000, searchPaths = [], gemm: choice = "auto" } = options;
+  if (!Number.isInteger(ranks) || ranks < 1 || ranks > mostRanks) {
+    throw new SlalomError(
+      "device",
+      `cpuBackend: received ${ranks} ranks; expected an integer from 1 to ${mostRanks}, at most the machine's cores.`,
+    );
+  }
   const detected = detectFeatures();
   const features = { relaxedSimd: detected.relaxedSimd && options.relaxedSimd !== false };
-  const { library: gemm } = selectGemm({
-    ...(options.gemm && { library: options.gemm }),
-    ...(options.searchPaths && { searchPaths: options.searchPaths }),
-  });
+  const { library: gemm } = selectGemm({ library: choice, searchPaths });
   const memories = new MemoryPool();
+  const followers =
+    ranks > 1 ? new Followers({ ranks, patienceMs, gemm: choice, searchPaths, features }) : undefined;
+  const found = [
+    [gemm.title, gemm.version].filter(Boolean).join(" "),
+    features.relaxedSimd ? "relaxed SIMD" : "SIMD",
+    `${availableParallelism()} cores`,
+    ...(ranks > 1 ? [`${ranks} ranks`] : []),
+  ];
   return {
     name: "cpu",
-    description: `cpu (${[gemm.title, gemm.version].filter(Boolean).join(" ")}, ${features.relaxedSimd ? "relaxed SIMD" : "SIMD"}, ${availableParallelism()} cores)`,
-    compile: (program) =>
-      new CpuExecutable(planProgram(program), program.traceCapacity, {
+    description: `cpu (${found.join(", ")})`,
+    ranks,
+    compile(program) {
+      const needed = program.ranks ?? 1;
+      if (needed !== 1 && needed !== ranks) {
+        throw new SlalomError(
+          "device",
+          `program ${program.name}: is for ${needed} ranks, and the backend has ${ranks}; expected as many, or 1.`,
+        );
+      }
+      return new CpuExecutable(planProgram(program), program.traceCapacity, {
         gemm,
         convolution: selectConvolution(gemm),
         features,
         memories,
-      }),
+        patienceMs,
+        ...(followers && { followers }),
+      });
+    },
+    close: async () => followers?.close(),
   };
 }
+
+/** More threads than any machine of today has cores: a mistake, not a wish. */
+const mostRanks = 1024;

@@ -1,21 +1,12 @@
 /**
- * Ranks: copies of one program that run side by side on different examples. Each knows its number, and a sum over
- * all of them makes one value of their parts. What runs alone is rank 0 of one.
+ * The sum over ranks: copies of one program that run side by side on different examples. Each knows its number
+ * (`rank`); what runs alone is rank 0 of one.
  */
 import { isFloat } from "../../base/dtype.js";
-import { invariant, SlalomError } from "../../base/errors.js";
+import { SlalomError } from "../../base/errors.js";
 import { formatType } from "../../base/shape.js";
-import type { Operation, Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
 import { type DefinedOperation, defineOperation } from "./define.js";
-
-export const rankOperation: Operation<"rank"> = {
-  infer: () => ({ shape: [], dtype: "int32" }),
-  gradient: () => [],
-  batch: () => {
-    invariant(false, "a leaf has no batched inputs");
-  },
-  evaluate: () => new Int32Array(1),
-};
 
 export const allReduceSumOperation: DefinedOperation<"allReduceSum"> = defineOperation("allReduceSum", {
   infer: ([x]) => {
@@ -29,10 +20,6 @@ export const allReduceSumOperation: DefinedOperation<"allReduceSum"> = defineOpe
   batch: (_node, [{ tensor, axis }]) => ({ tensor: allReduceSumOperation.apply([tensor], {}), axis }),
   evaluate: ([x]) => x.data,
 });
-
-/** This rank's number, 0 to ranks - 1: an int32 scalar. */
-export const rank = (): Tensor =>
-  ({ op: "rank", inputs: [], attributes: {}, shape: [], dtype: "int32" }) satisfies Tensor;
 
 /**
  * The sum over all ranks of what each computes for `x`, in the order of their numbers: the same on every rank, bit for

@@ -1,7 +1,7 @@
 /** The table of all operations: exhaustive, so that the type checker names what is missing. */
 import type { Operation, OperationName } from "../tensor.js";
 import { broadcastOperation, sumOperation } from "./broadcast.js";
-import { allReduceSumOperation, rankOperation } from "./collective.js";
+import { allReduceSumOperation } from "./collective.js";
 import { conv2dInputOperation, conv2dKernelOperation, conv2dOperation } from "./convolution.js";
 import { dotOperation } from "./dot.js";
 import { elementwiseOperations } from "./elementwise.js";
@@ -27,7 +27,6 @@ import { argmaxOperation, reduceMaxOperation, reduceMinOperation } from "./reduc
 export const operations: { readonly [N in OperationName]: Operation<N> } = {
   ...leafOperations,
   ...elementwiseOperations,
-  rank: rankOperation,
   allReduceSum: allReduceSumOperation,
   sum: sumOperation,
   reduceMax: reduceMaxOperation,

@@ -35,6 +35,7 @@ export const leafOperations = {
     evaluate: (_: unknown, { value }: { value: number }, type: TensorType) =>
       allocate(type.dtype, sizeOf(type.shape)).fill(value),
   },
+  rank: { infer, ...leafRules, evaluate: () => new Int32Array(1) },
   iota: {
     infer,
     ...leafRules,
@@ -63,6 +64,9 @@ export const fullLike = (like: TensorType, value: number): Tensor => full(like.s
 /** Indices 0, 1, 2, ... along `axis`, repeated along the others. */
 export const iota = (shape: Shape, axis = 0, dtype: DType = "int32"): Tensor =>
   makeLeaf("iota", { axis }, { shape, dtype });
+
+/** This rank's number, 0 to ranks - 1: an int32 scalar. */
+export const rank = (): Tensor => makeLeaf("rank", {}, { shape: [], dtype: "int32" });
 
 type Nested = number | readonly Nested[];
 

@@ -1,4 +1,5 @@
 /** A small WebAssembly assembler: typed instructions, functions, modules, and what the runtime offers. */
+export { atomic } from "./atomics.js";
 export type { Code, Operand, ResultType, Statement, ValueType } from "./code.js";
 export { detectFeatures, type WasmFeatures } from "./features.js";
 export {

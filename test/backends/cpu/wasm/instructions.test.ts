@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import compile from "watr/compile";
 import type { Code, ValueType } from "../../../../src/backends/cpu/wasm/code.js";
 import {
+  atomic,
   detectFeatures,
   f32,
   f32x4,
@@ -211,6 +212,32 @@ function special(
   cases.push(["memory.fill", `(memory.fill ${a} ${a} ${a})`, "none", memory.fill(p.i32, p.i32, p.i32)]);
   cases.push(["memory.copy", `(memory.copy ${a} ${a} ${a})`, "none", memory.copy(p.i32, p.i32, p.i32)]);
   cases.push(["memory.size", "(memory.size)", "i32", memory.size()]);
+  const where = "offset=8";
+  cases.push(["i32.atomic.load", `(i32.atomic.load ${where} ${a})`, "i32", atomic.load(p.i32, 8)]);
+  cases.push([
+    "i32.atomic.store",
+    `(i32.atomic.store ${where} ${a} ${a})`,
+    "none",
+    atomic.store(p.i32, p.i32, 8),
+  ]);
+  cases.push([
+    "i32.atomic.rmw.add",
+    `(i32.atomic.rmw.add ${where} ${a} ${a})`,
+    "i32",
+    atomic.add(p.i32, p.i32, 8),
+  ]);
+  cases.push([
+    "memory.atomic.wait32",
+    `(memory.atomic.wait32 ${where} ${a} ${a} (local.get $i64))`,
+    "i32",
+    atomic.wait(p.i32, p.i32, p.i64, 8),
+  ]);
+  cases.push([
+    "memory.atomic.notify",
+    `(memory.atomic.notify ${where} ${a} ${a})`,
+    "i32",
+    atomic.notify(p.i32, p.i32, 8),
+  ]);
   cases.push(["select", `(select ${get} ${get} ${a})`, "v128", select(p.i32, v, v)]);
   return cases;
 }

@@ -1,0 +1,37 @@
+/** What the leading rank and its followers tell each other. */
+import type { ErrorCode } from "../../../base/errors.js";
+import type { Plan } from "../../../compile/plan.js";
+import type { GemmChoice } from "../gemm/index.js";
+import type { WasmFeatures, WasmMemory } from "../wasm/index.js";
+
+/** What a follower is started with. */
+export interface FollowerStart {
+  readonly rank: number;
+  /** Counters: `turnAt` is advanced with every message, `finishedAt(rank)` by a follower that dealt with one. */
+  readonly control: Int32Array;
+  readonly gemm: GemmChoice;
+  readonly searchPaths: readonly string[];
+  readonly features: WasmFeatures;
+}
+
+export type ToFollower =
+  | {
+      readonly kind: "compile";
+      readonly program: number;
+      readonly plan: Plan;
+      readonly memory: WasmMemory;
+      readonly patienceMs: number;
+    }
+  | { readonly kind: "run"; readonly program: number; readonly entry: string; readonly steps: number }
+  | { readonly kind: "release"; readonly program: number };
+
+/** Sent before the message counts as dealt with; nothing is sent where all went well. */
+export interface FollowerFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export const turnAt = 0;
+/** Counters of different ranks lie on different lines. */
+export const finishedAt = (rank: number): number => 32 * rank;
+export const controlInts = (ranks: number): number => 32 * ranks;
