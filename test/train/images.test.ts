@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
 import { referenceBackend } from "../../src/backends/reference/index.js";
+import type { Backend } from "../../src/compile/backend.js";
 import { sourceOf } from "../../src/learn/datasets/dataset.js";
 import { classification } from "../../src/learn/datasets/index.js";
 import { convNet, type Model, resnet } from "../../src/learn/models/index.js";
@@ -82,7 +83,7 @@ describe("the same everywhere", () => {
       steps: 7,
     });
 
-  function trained(backend: ReturnType<typeof cpuBackend>, run: LaneTraining): Record<string, number[]> {
+  function trained(backend: Backend, run: LaneTraining): Record<string, number[]> {
     const program = laneProgram(run, run.lanes.length);
     const executable = backend.compile(program.program);
     writeInitialValues(executable, run, program);
