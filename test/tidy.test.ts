@@ -58,7 +58,7 @@ const forbidden: readonly (readonly [string, string])[] = [
 ];
 
 /** Files that are run and not imported: they alone may do something when they are loaded. */
-const programs = ["src/cli/main.ts", "src/launch/worker.ts"];
+const programs = ["src/cli/main.ts", "src/launch/worker.ts", "src/backends/cpu/ranks/follower.ts"];
 
 const folderOf = (path: string): string => (path.split("/").length > 2 ? path.split("/")[1] : "");
 const floorOf = (folder: string): number =>

@@ -108,7 +108,7 @@ test("an update that differs between ranks is refused by name", () => {
 test("a rank whose thread ended is named after the time-out, and nothing hangs", async () => {
   const features = detectFeatures();
   const { library: gemm } = selectGemm({ library: "wasm" });
-  const followers = new Followers({ ranks: 3, patienceMs: 300, gemm: "wasm", searchPaths: [], features });
+  const followers = new Followers({ ranks: 3, patienceMs: 4000, gemm: "wasm", searchPaths: [], features });
   const program = growing(3);
   const executable = new CpuExecutable(planProgram(program), program.traceCapacity, {
     gemm,
@@ -116,15 +116,15 @@ test("a rank whose thread ended is named after the time-out, and nothing hangs",
     features,
     memories: new MemoryPool(),
     followers,
-    patienceMs: 300,
+    patienceMs: 4000,
   });
   executable.run("step", 2);
   const { members } = followers as unknown as { members: { worker: Worker }[] };
   await members[1].worker.terminate();
-  expect(() => executable.run("step", 2)).toThrow(/rank 2 has not answered for 0.3 s: its thread ended/);
+  expect(() => executable.run("step", 2)).toThrow(/rank 2 has not answered for 4 s: its thread ended/);
   expect(() => executable.run("step", 2)).toThrow(/rank 2 has not answered|failed on a rank/);
   await followers.close();
-}, 20_000);
+}, 60_000);
 
 test("a closed backend compiles no more", async () => {
   const backend = cpuBackend({ ranks: 2 });
@@ -140,7 +140,7 @@ test("a process with idle ranks ends by itself", () => {
   `;
   const printed = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
     encoding: "utf8",
-    timeout: 20_000,
+    timeout: 60_000,
   });
   expect(printed).toBe("made\n");
-}, 30_000);
+}, 60_000);
