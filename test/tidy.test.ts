@@ -130,9 +130,17 @@ describe("floors", () => {
 describe("explicit lists", () => {
   /** Folders in which an addition is a file and a line in the list that stands in this file. */
   const plugIns: readonly (readonly [string, string])[] = [
-    ...["optimizers", "schedules", "layers", "losses", "models", "datasets", "problems", "initializers"].map(
-      (name) => [`src/learn/${name}`, `src/learn/${name}/index.ts`] as const,
-    ),
+    ...[
+      "augmentations",
+      "optimizers",
+      "schedules",
+      "layers",
+      "losses",
+      "models",
+      "datasets",
+      "problems",
+      "initializers",
+    ].map((name) => [`src/learn/${name}`, `src/learn/${name}/index.ts`] as const),
     ["src/graph/operations", "src/graph/operations/index.ts"],
     ["src/compile/passes", "src/compile/optimize.ts"],
     ["src/figures", "src/figures/index.ts"],

@@ -1,4 +1,5 @@
 /** What one learns with: problems, data sets, models, layers, losses, optimizers, schedules. */
+export * from "./augmentations/index.js";
 export * from "./datasets/index.js";
 export * from "./initializers/index.js";
 export * from "./layers/index.js";

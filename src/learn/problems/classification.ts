@@ -1,5 +1,6 @@
 /** Classification: any data set with classes, any model, cross-entropy. */
 import { checkKeys, SlalomError } from "../../base/errors.js";
+import { type Augmentation, augmentImages } from "../augmentations/augmentation.js";
 import type { DatasetSource } from "../datasets/dataset.js";
 import { accuracy, crossEntropy } from "../losses/index.js";
 import type { Model } from "../models/index.js";
@@ -16,6 +17,8 @@ export interface ClassificationProblemOptions {
   readonly defaults?: Problem["defaults"];
   /** What sets the data set apart from another of its name; goes into the run store. */
   readonly options?: Readonly<Record<string, Json>>;
+  /** What happens to the images in training, in this order: `[shift(2), flip()]`; evaluation sees them as they are. */
+  readonly augment?: readonly Augmentation[];
   /** The least training loss, where it is known: reports then say how far each optimizer ends from it. */
   readonly optimum?: Optimum;
 }
@@ -33,13 +36,19 @@ export function classificationProblem(options: ClassificationProblemOptions): Pr
     "title",
     "defaults",
     "options",
+    "augment",
     "optimum",
   ]);
-  const { dataset: source, model, name = `${source.name}-${model.name}` } = options;
+  const { dataset: source, model, augment = [], name = `${source.name}-${model.name}` } = options;
   return {
     name,
     title: options.title ?? `${model.title} on ${source.title}`,
-    options: { dataset: source.name, ...options.options, model: { name: model.name, ...model.options } },
+    options: {
+      dataset: source.name,
+      ...options.options,
+      ...(augment.length > 0 && { augment: augment.map((each) => ({ name: each.name, ...each.options })) }),
+      model: { name: model.name, ...model.options },
+    },
     dataset: source,
     reduction: "mean",
     ...(options.optimum && { optimum: options.optimum }),
@@ -59,7 +68,8 @@ export function classificationProblem(options: ClassificationProblemOptions): Pr
         metrics: ["accuracy"],
         evaluate(parameters, batch, context) {
           const { inputs, targets } = requireBatch(name, batch);
-          const logits = built.apply(parameters, inputs, context);
+          const seen = context.training ? augmentImages(augment, inputs, context.key) : inputs;
+          const logits = built.apply(parameters, seen, context);
           return {
             loss: crossEntropy(logits, targets),
             metrics: { accuracy: accuracy(logits, targets) },
