@@ -24,9 +24,16 @@ export const randomNormal = (key: RandomKey, shape: Shape): Tensor =>
 export const randomTruncatedNormal = (key: RandomKey, shape: Shape): Tensor =>
   draw(key, shape, (words) => primitive.randomNormal.apply(words, { reach: errorFunctionOfRoot2 }));
 
-/** uint8, 1 with the given probability. */
-export const randomBernoulli = (key: RandomKey, shape: Shape, probability: number): Tensor =>
-  less(randomUniform(key, shape), probability);
+/**
+ * uint8, 1 with the given probability.
+ * @param first int32 scalar: these are the elements from that one on, counted row-major, of a larger tensor with
+ *   this key; default 0
+ */
+export const randomBernoulli = (key: RandomKey, shape: Shape, probability: number, first?: Tensor): Tensor =>
+  less(
+    draw(key, shape, (words) => primitive.randomUniform.apply(words, {}), first),
+    probability,
+  );
 
 /** int32, 32 random bits each. */
 export const randomBits = (key: RandomKey, shape: Shape): Tensor =>
@@ -60,9 +67,10 @@ export function foldInTensor(key: RandomKey, n: Tensor): Tensor {
 /** erf(sqrt 2): the share of a normal distribution within two standard deviations. */
 const errorFunctionOfRoot2 = 0.9544997361036416;
 
-function draw(key: RandomKey, shape: Shape, apply: (words: Tensor[]) => Tensor): Tensor {
+function draw(key: RandomKey, shape: Shape, apply: (words: Tensor[]) => Tensor, first?: Tensor): Tensor {
   const flat = [sizeOf(shape)];
-  return reshape(apply([...keyWords(key, flat), iota(flat)]), shape);
+  const counter = first ? add(iota(flat), first) : iota(flat);
+  return reshape(apply([...keyWords(key, flat), counter]), shape);
 }
 
 /** The two words of the key, repeated to `shape`. */

@@ -20,7 +20,7 @@ export function compacted({ training, backend, from, width, kept }: CompactionOp
   program: LaneProgram;
   executable: Executable;
 } {
-  const program = laneProgram(training, kept.length);
+  const program = laneProgram(training, kept.length, backend.ranks);
   const executable = backend.compile(program.program);
   const lanes = kept.map(({ number }) => training.lanes[number]);
   writeShared(executable, { ...training, lanes }, program);

@@ -63,7 +63,7 @@ export class LaneLoop {
     this.perEpoch = dataset && stepsPerEpoch(dataset.train.count, batchSize);
     this.exactLoss = hasExactLoss(training);
     this.places = lanes.map((_, number) => new Lane(number));
-    this.program = laneProgram(training, lanes.length);
+    this.program = laneProgram(training, lanes.length, backend.ranks);
     this.executable = backend.compile(this.program.program);
     writeInitialValues(this.executable, training, this.program);
     const metric = rankingMetric(training, this.program.built.metrics);

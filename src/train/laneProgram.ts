@@ -56,9 +56,14 @@ export const stepEntry = "step";
 export const measureEntry = "measure";
 export const evaluateEntry = (split: SplitName): string => `evaluate ${split}`;
 
-/** The program for `lanes` lanes. Throws where the problem's loss or metrics have another shape than promised. */
-export function laneProgram(training: LaneTraining, lanes: number): LaneProgram {
-  const builder = new Builder(training, lanes);
+/**
+ * The program for `lanes` lanes, whose batches are divided among `ranks` (1 by default); without data one rank does all.
+ * Up to rounding, any number of ranks gives the same.
+ * @throws SlalomError "shape" where the problem's loss or metrics have another shape than promised, "option" where a
+ *   batch can't be divided
+ */
+export function laneProgram(training: LaneTraining, lanes: number, ranks = 1): LaneProgram {
+  const builder = new Builder(training, lanes, training.dataset ? ranks : 1);
   return builder.build();
 }
 
@@ -76,6 +81,7 @@ class Builder {
   constructor(
     private readonly training: LaneTraining,
     private readonly lanes: number,
+    private readonly ranks: number,
   ) {
     this.built = training.problem.build(training.dataset);
     const variablesOf = (specs: BuiltProblem["parameters"], nameOf: (name: string) => string): Parameters =>
@@ -95,7 +101,7 @@ class Builder {
     if (!dataset || training.batchSize === "full")
       entries[measureEntry] = {
         updates: {},
-        traces: { loss: this.trainingMeans(step).loss, ...this.recordedParameters() },
+        traces: { loss: this.overRanks(this.trainingMeans(step).loss), ...this.recordedParameters() },
       };
     if (dataset) {
       const position = this.shared(names.position, [], "int32");
@@ -119,6 +125,7 @@ class Builder {
         Object.entries(entries).map(([name, entry]) => [name, this.forAllLanes(entry)]),
       ),
       traceCapacity: Math.max(1, Math.min(training.steps, traceCapacity)),
+      ranks: this.ranks,
     };
     return { program, built, evaluationBatch: this.evaluationBatch };
   }
@@ -130,7 +137,7 @@ class Builder {
     const kept = new Map<string, Tensor>();
     const { loss, metrics } = this.trainingMeans(step, (name, value) => kept.set(name, value));
     const parameterNames = Object.keys(this.parameters);
-    const gradients = grad(loss, Object.values(this.parameters));
+    const gradients = grad(loss, Object.values(this.parameters)).map((gradient) => this.overRanks(gradient));
     const slots = Object.fromEntries(
       Object.entries(this.parameters).map(([name, parameter]) => [
         name,
@@ -160,10 +167,25 @@ class Builder {
       for (const [slot, value] of Object.entries(updated.slots[name]))
         updates[names.slot(name, slot)] = value;
     }
-    for (const [name, value] of kept) updates[names.state(name)] = g.stopGradient(value);
+    // Statistics of a batch are of each rank's part of it; what is remembered is their mean.
+    for (const [name, value] of kept)
+      updates[names.state(name)] = g.div(this.overRanks(g.stopGradient(value)), this.ranks);
     updates[names.step] = g.add(step, 1);
-    const recorded = this.training.trainMetrics ? metrics : {};
-    return { updates, traces: { loss, ...recorded, ...this.recordedParameters() } };
+    const means = Object.entries({ loss, ...(this.training.trainMetrics && metrics) });
+    const traces = Object.fromEntries(means.map(([name, part]) => [name, this.overRanks(part)]));
+    return { updates, traces: { ...traces, ...this.recordedParameters() } };
+  }
+
+  /** The sum of what each rank has of `x`. */
+  private overRanks(x: Tensor): Tensor {
+    return this.ranks === 1 ? x : g.allReduceSum(x);
+  }
+
+  /** This rank's of the `size` places from `first` on. */
+  private ownPlaces(first: Tensor, size: number): Tensor {
+    const own = size / this.ranks;
+    const start = this.ranks === 1 ? first : g.add(first, g.mul(g.rank(), own));
+    return g.add(start, g.iota([own]));
   }
 
   /** The parameters before the update, where rows hold them. */
@@ -174,12 +196,15 @@ class Builder {
     );
   }
 
-  /** The loss that training descends, of one lane: over the step's batch, or of the whole problem; and mean metrics. */
+  /**
+   * The loss that training descends, of one lane, over the step's batch or of the whole problem; and mean metrics. Of
+   * each this rank's part: the sum of all ranks' parts is the loss.
+   */
   private trainingMeans(
     step: Tensor,
     keep: Context["keep"] = () => {},
   ): { loss: Tensor; metrics: Readonly<Record<string, Tensor>> } {
-    const { training } = this;
+    const { training, ranks } = this;
     const { dataset, problem } = training;
     const context: Context = {
       training: true,
@@ -187,20 +212,39 @@ class Builder {
       keep,
     };
     if (!dataset) return this.evaluated(undefined, context, undefined);
-    const count = dataset.train.count;
-    const size = training.batchSize === "full" ? count : Math.min(training.batchSize, count);
-    const { batch, present } =
-      training.batchSize === "full"
-        ? { batch: this.wholeBatch("train", dataset), present: undefined }
-        : this.stepBatch(step, dataset, size);
-    const { loss, metrics } = this.evaluated(batch, present ? { ...context, present } : context, size);
+    const size = this.batchExamples(dataset);
+    const { batch, present, examples } = this.stepBatch(step, dataset, size);
+    const { loss, metrics } = this.evaluated(
+      batch,
+      {
+        ...context,
+        ...(present && { present }),
+        ...(ranks > 1 && { firstExample: g.mul(g.rank(), size / ranks) }),
+      },
+      size / ranks,
+    );
     const total = (values: Tensor): Tensor => g.sum(present ? g.where(present, values, 0) : values);
     const mean = (values: Tensor): Tensor =>
-      g.div(total(values), present ? g.sum(g.cast(present, values.dtype)) : size);
+      g.div(total(values), typeof examples === "number" ? examples : g.cast(examples, values.dtype));
     return {
       loss: problem.reduction === "sum" ? total(loss) : mean(loss),
       metrics: Object.fromEntries(Object.entries(metrics).map(([name, values]) => [name, mean(values)])),
     };
+  }
+
+  /** Examples of a step's batch; where that is the whole split it is filled up to what ranks can divide. */
+  private batchExamples(dataset: Dataset): number {
+    const { ranks } = this;
+    const { batchSize } = this.training;
+    const { count } = dataset.train;
+    if (batchSize === "full" || batchSize >= count) return Math.ceil(count / ranks) * ranks;
+    if (batchSize % ranks === 0) return batchSize;
+    const below = Math.floor(batchSize / ranks) * ranks;
+    const possible = below === 0 ? `${ranks}` : `${below} or ${below + ranks}`;
+    throw new SlalomError(
+      "option",
+      `training: a batch of ${batchSize} examples on ${ranks} ranks; expected a multiple of ${ranks}, such as ${possible}. Take another batch size, or other ranks.`,
+    );
   }
 
   private evaluated(batch: Batch | undefined, context: Context, size: number | undefined): Evaluation {
@@ -208,39 +252,49 @@ class Builder {
     return checkEvaluation(this.training.problem.name, this.built, evaluation, size);
   }
 
-  /** The batch of a step: its places in the epoch's order, and which of them exist in a short last batch. */
+  /**
+   * This rank's part of a step's batch: its places in the epoch's order, which of them exist in a short last batch, and
+   * how many exist on all ranks.
+   */
   private stepBatch(
     step: Tensor,
     dataset: Dataset,
     size: number,
-  ): { batch: Batch; present: Tensor | undefined } {
+  ): { batch: Batch; present?: Tensor; examples: Tensor | number } {
+    const { batchSize, shuffle } = this.training;
     const { count } = dataset.train;
+    const isWhole = batchSize === "full";
+    if (isWhole && this.ranks === 1) return { batch: this.wholeBatch("train", dataset), examples: count };
     const perEpoch = stepsPerEpoch(count, size);
-    const places = g.add(g.mul(g.remainder(step, perEpoch), size), g.iota([size]));
+    const first = g.mul(g.remainder(step, perEpoch), size);
+    const places = this.ownPlaces(first, size);
     const epoch = g.floorDivide(step, perEpoch);
-    const inside = count % size === 0 ? places : g.minimum(places, count - 1);
-    const indices = this.training.shuffle
-      ? g.permutationAt(g.foldInTensor(this.shared(names.orderKey, [2], "int32"), epoch), inside, count)
-      : inside;
+    const isShort = count % size !== 0;
+    const inside = isShort ? g.minimum(places, count - 1) : places;
+    const indices =
+      shuffle && !isWhole
+        ? g.permutationAt(g.foldInTensor(this.shared(names.orderKey, [2], "int32"), epoch), inside, count)
+        : inside;
     return {
       batch: this.batchAt("train", dataset, indices),
-      present: count % size === 0 ? undefined : g.less(places, count),
+      ...(isShort && { present: g.less(places, count) }),
+      examples: isShort ? g.minimum(g.sub(count, first), size) : size,
     };
   }
 
   private evaluation(split: SplitName, { count }: Split, position: Tensor): ProgramEntry {
     const { dataset, dtype } = this.training;
-    const size = evaluationBatchSize(count);
+    const size = Math.ceil(evaluationBatchSize(count) / this.ranks) * this.ranks;
     this.evaluationBatch[split] = size;
-    const places = g.add(g.mul(position, size), g.iota([size]));
+    const places = this.ownPlaces(g.mul(position, size), size);
     const batch = this.batchAt(split, dataset!, g.minimum(places, count - 1));
     const context = { training: false, key: this.shared(names.modelKey, [2], "int32") };
-    const { loss, metrics } = this.evaluated(batch, context, size);
+    const { loss, metrics } = this.evaluated(batch, context, size / this.ranks);
     const updates: Record<string, Tensor> = { [names.position]: g.add(position, 1) };
     for (const [name, values] of Object.entries({ loss, ...metrics })) {
       const kept = count % size === 0 ? values : g.where(g.less(places, count), values, 0);
       const total = this.perLane(names.total(name), []);
-      updates[names.total(name)] = g.add(total, g.cast(g.sum(kept), dtype));
+      updates[names.total(name)] = g.add(total, this.overRanks(g.cast(g.sum(kept), dtype)));
     }
     return { updates, traces: {} };
   }

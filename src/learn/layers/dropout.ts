@@ -1,6 +1,7 @@
 /** Dropout: in training some elements are zero at random. Srivastava et al. 2014, inverted as everyone has it now. */
 import { SlalomError } from "../../base/errors.js";
-import { div, randomBernoulli, where } from "../../graph/index.js";
+import { sizeOf } from "../../base/shape.js";
+import { div, mul, randomBernoulli, where } from "../../graph/index.js";
 import type { Layer } from "./layer.js";
 
 /**
@@ -22,8 +23,11 @@ export function dropout(probability: number): Layer {
     build: (input) => ({
       parameters: {},
       output: input,
-      apply: (_parameters, x, { training, key }) =>
-        training && probability > 0 ? where(randomBernoulli(key, x.shape, kept), div(x, kept), 0) : x,
+      apply(_parameters, x, { training, key, firstExample }) {
+        if (!training || probability === 0) return x;
+        const first = firstExample && mul(firstExample, sizeOf(x.shape.slice(1)));
+        return where(randomBernoulli(key, x.shape, kept, first), div(x, kept), 0);
+      },
     }),
   };
 }

@@ -21,6 +21,11 @@ export interface Context {
   readonly training: boolean;
   /** A key of this step and nothing else, for dropout; another key, another mask. */
   readonly key: RandomKey;
+  /**
+   * int32 scalar: the place of the first example in the step's whole batch, of which this pass may see a part; absent:
+   * 0. What is drawn for an example follows from its place, so that parts give what the whole gives.
+   */
+  readonly firstExample?: Tensor;
   /** [batch], 1 where an example counts and 0 where it only fills up a short last batch; absent: all count. */
   readonly present?: Tensor;
   /** Takes what a state of the layer is after this pass. Absent where nothing is remembered: outside of training. */
