@@ -1,12 +1,12 @@
 /** `slalom explain`: what a study compiles to and how long a step should take, without training. */
 import { existsSync } from "node:fs";
-import { probeGemm } from "../backends/cpu/gemm/index.js";
 import { unknownName } from "../base/errors.js";
 import { explainPlan, formatExplanation, type Peaks, type PlanExplanation } from "../compile/explain.js";
 import { type Plan, type Program, planProgram } from "../compile/index.js";
 import { formatGraph } from "../graph/index.js";
 import { type Executor, runStudy, type Study, type Task } from "../lab/index.js";
 import { laneTraining } from "../lab/tasks.js";
+import { measuredPeaks } from "../launch/rankChoice.js";
 import { loadStudies, loadStudy } from "../launch/studySource.js";
 import { coreCount } from "../launch/threads.js";
 import { problems } from "../learn/problems/index.js";
@@ -80,15 +80,6 @@ async function largestTask(study: Study, optimizer: string | undefined): Promise
   };
   await withTemporaryStore((root) => runStudy(study, { store: openStore(root), executor: collector }));
   return tasks.filter((task) => task.choice === choice)[0];
-}
-
-/** Half a second of measuring; loops reach about what our own WebAssembly products do. */
-function measuredPeaks(): Peaks {
-  const { libraries, bandwidthGBs } = probeGemm();
-  const best = (rates: readonly { gflops: number }[]): number =>
-    Math.max(...rates.map(({ gflops }) => gflops));
-  const own = libraries.find(({ name }) => name === "wasm") ?? libraries[libraries.length - 1];
-  return { gemmGflops: best(libraries[0].rates), loopGflops: best(own.rates), bandwidthGBs };
 }
 
 const graphsOf = ({ entries }: Program): Record<string, string> =>

@@ -62,6 +62,14 @@ const backend = (command: Command): Command =>
       new Option("--gemm <library>", "matrix products: the best that is found, or one of your choice")
         .choices(["auto", "onednn", "cblas", "wasm"])
         .default("auto"),
+    )
+    .addOption(
+      new Option(
+        "--ranks <n>",
+        "threads that share each training; auto: as many as are predicted to be the fastest",
+      )
+        .argParser((text) => (text === "auto" ? text : positiveInteger(text)))
+        .default(1),
     );
 
 /** Options as commander gives them. */
@@ -72,6 +80,7 @@ interface Common {
 interface Backend {
   readonly backend: "cpu" | "reference" | "null";
   readonly gemm: "auto" | "onednn" | "cblas" | "wasm";
+  readonly ranks: number | "auto";
 }
 
 const outputFor = async ({ json = false }: Common) => (await import("./output.js")).processOutput({ json });
@@ -135,6 +144,7 @@ function run(onExit: OnExit): Command {
         figures,
         rows,
         backend: { backend: options.backend, gemm: options.gemm },
+        ranks: options.ranks,
       },
       await outputFor(options),
     );
@@ -221,6 +231,7 @@ function train(onExit: OnExit): Command {
         fresh: options.fresh ?? false,
         rows: options.rows ?? false,
         backend: { backend: options.backend, gemm: options.gemm },
+        ranks: options.ranks,
       },
       await outputFor(options),
     );
@@ -348,6 +359,7 @@ function tour(onExit: OnExit): Command {
         out: options.out,
         fresh: options.fresh ?? false,
         backend: { backend: options.backend, gemm: options.gemm },
+        ranks: options.ranks,
       },
       await outputFor(options),
     );

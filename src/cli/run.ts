@@ -11,6 +11,7 @@ export interface RunOptions {
   readonly overrides: StudyOverrides;
   readonly out: string;
   readonly workers?: number;
+  readonly ranks: number | "auto";
   readonly fresh: boolean;
   readonly figures: boolean;
   readonly rows: boolean;
@@ -18,7 +19,7 @@ export interface RunOptions {
 }
 
 export async function runStudies(path: string, options: RunOptions, output: Output): Promise<number> {
-  const { overrides, out, workers, fresh, backend, rows } = options;
+  const { overrides, out, workers, ranks, fresh, backend, rows } = options;
   const studies = await loadStudies(path, overrides);
   const sources = sourcesOf(path, studies, overrides);
   const entries = studies.map((study, i) => ({ study, source: sources[i] }));
@@ -30,6 +31,7 @@ export async function runStudies(path: string, options: RunOptions, output: Outp
       {
         out: root,
         backend,
+        ranks,
         ...(workers !== undefined && { workers }),
         fresh,
         announce: true,

@@ -13,11 +13,12 @@ export interface TourOptions {
   readonly out: string;
   readonly fresh: boolean;
   readonly backend: BackendChoice;
+  readonly ranks: number | "auto";
 }
 
 const files = ["exercises/ex1-linear-model/study.ts", "exercises/ex2-mnist/short.ts"];
 
-export async function tour({ out, fresh, backend }: TourOptions, output: Output): Promise<number> {
+export async function tour({ out, fresh, backend, ranks }: TourOptions, output: Output): Promise<number> {
   const started = performance.now();
   const entries = [];
   for (const file of files) {
@@ -33,6 +34,7 @@ export async function tour({ out, fresh, backend }: TourOptions, output: Output)
     {
       out,
       backend,
+      ranks,
       fresh,
       announce: true,
       onTrained: (one) => {

@@ -25,16 +25,17 @@ export interface TrainOptions
   readonly fresh: boolean;
   readonly rows: boolean;
   readonly backend: BackendChoice;
+  readonly ranks: number | "auto";
 }
 
 export async function train(problem: string, options: TrainOptions, output: Output): Promise<number> {
-  const { out, backend, fresh, rows, optimizer, settings, seed, ...rest } = options;
+  const { out, backend, ranks, fresh, rows, optimizer, settings, seed, ...rest } = options;
   const source: TrainSource = { kind: "train", arguments: { problem, optimizer, settings, seed, ...rest } };
   const study = await loadStudy(source);
   const trainIn = async (root: string): Promise<number> => {
     const [trained] = await trainStudies(
       [{ study, source }],
-      { out: root, backend, workers: 1, fresh, announce: false },
+      { out: root, backend, ranks, workers: 1, fresh, announce: false },
       output,
     );
     if (trained === undefined) return exitCodes.interrupted;

@@ -17,6 +17,8 @@ export interface TrainingOptions {
   /** Folder of the run store. */
   readonly out: string;
   readonly backend: BackendChoice;
+  /** Threads that share each training; "auto": as many as are predicted to be the fastest. Default 1. */
+  readonly ranks?: number | "auto";
   /** By default one a core, as far as there are runs for them. */
   readonly workers?: number;
   /** Deletes what is stored of the studies first. */
@@ -49,17 +51,21 @@ export async function trainStudies(
     for (const { study } of studies) if (store.has(study.name)) store.removeStudy(study.name);
   }
   const trained: TrainedStudy[] = [];
+  const all = studies.map(({ study }) => study);
+  const { ranks, reason } = await chosenRanks(all, options);
   const workers = await startWorkers({
-    backend: options.backend,
-    count: options.workers ?? usefulWorkers(studies.map(({ study }) => study)),
+    backend: { ...options.backend, ranks },
+    count: options.workers ?? Math.max(1, Math.min(usefulWorkers(all), Math.floor(coreCount() / ranks))),
   });
+  if (!options.announce && reason !== "") output.note(`${workers.backend.description}${reason}`);
   let view: ProgressView | undefined;
   const interrupt = listenForInterrupt(() => view?.stopping());
   try {
     for (const [i, { study, source }] of studies.entries()) {
       if (interrupt.signal.aborted) break;
       if (options.announce) {
-        const text = announcement(study, workers.backend.description, workers.count, output);
+        const { description } = workers.backend;
+        const text = announcement(study, `${description}${reason}`, workers.count, output);
         output.note(i === 0 ? text : `\n${text}`);
       }
       view = progressView(study.name, output);
@@ -118,6 +124,24 @@ function usefulWorkers(studies: readonly Study[]): number {
 }
 
 const smallSteps = 100_000;
+
+/** Independent runs need no meeting: ranks are for studies that leave cores without a run. */
+async function chosenRanks(
+  studies: readonly Study[],
+  { ranks = 1, backend, workers = 1 }: TrainingOptions,
+): Promise<{ ranks: number; reason: string }> {
+  if (ranks !== "auto") return { ranks, reason: "" };
+  const cores = Math.floor(coreCount() / workers);
+  const isSpread = studies.some((study) => runCount(study) >= coreCount());
+  if (backend.backend !== "cpu" || cores < 2 || isSpread) return { ranks: 1, reason: "" };
+  const { predictRanks } = await import("../launch/rankChoice.js");
+  const { best, speedup } = await predictRanks(studies[0], cores);
+  const reason =
+    best === 1
+      ? ", 1 rank (more are predicted no faster)"
+      : ` (predicted ${speedup.toFixed(1)} times one rank)`;
+  return { ranks: best, reason };
+}
 
 const runCount = ({ optimizers, seeds }: Study): number =>
   seeds.length *

@@ -40,6 +40,13 @@ export async function startWorkers({ backend, count = coreCount() }: WorkersOpti
       `${count} workers were asked for, and this machine gives ${coreCount()} core${coreCount() === 1 ? "" : "s"}; expected 1 to ${coreCount()}: two workers on one core only take turns.`,
     );
   }
+  const { ranks = 1 } = backend;
+  if (count * ranks > coreCount()) {
+    throw new SlalomError(
+      "device",
+      `${count} worker${count === 1 ? "" : "s"} of ${ranks} ranks were asked for, and this machine gives ${coreCount()} core${coreCount() === 1 ? "" : "s"}; expected workers times ranks of at most that. Ranks that wait for a core make all others wait.`,
+    );
+  }
   const members = Array.from({ length: count }, () => new Member(backend));
   const close = async (): Promise<void> => {
     await Promise.all(members.map((member) => member.end()));

@@ -1,0 +1,48 @@
+/** How many ranks share a training: what is possible, and what is predicted. */
+import { availableParallelism } from "node:os";
+import { expect, test } from "vitest";
+import { study } from "../../src/lab/index.js";
+import { makeBackend } from "../../src/launch/backendChoice.js";
+import { predictRanks } from "../../src/launch/rankChoice.js";
+import { startWorkers } from "../../src/launch/threads.js";
+import { blobs } from "../../src/learn/datasets/index.js";
+import { softmaxRegression } from "../../src/learn/models/index.js";
+import { sgd } from "../../src/learn/optimizers/index.js";
+import { classificationProblem, linearRegression } from "../../src/learn/problems/index.js";
+
+const small = (batchSize: number) =>
+  study({
+    name: "small",
+    problem: classificationProblem({
+      dataset: blobs({ count: 120, dimensions: 5, split: { train: 90, validation: 30 } }),
+      model: softmaxRegression(),
+    }),
+    optimizers: [sgd()],
+    steps: 10,
+    batchSize,
+  });
+
+test("more workers times ranks than cores are refused", async () => {
+  const ranks = availableParallelism() + 1;
+  await expect(startWorkers({ backend: { backend: "cpu", gemm: "wasm", ranks }, count: 1 })).rejects.toThrow(
+    /1 worker of \d+ ranks were asked for, .*; expected workers times ranks of at most that/,
+  );
+});
+
+test("only the cpu backend has ranks", async () => {
+  await expect(makeBackend({ backend: "reference", gemm: "auto", ranks: 2 })).rejects.toThrow(
+    "backend reference: received 2 ranks; expected 1. Only the cpu backend has more.",
+  );
+  const backend = await makeBackend({ backend: "cpu", gemm: "wasm", ranks: 2 });
+  expect(backend.ranks).toBe(2);
+  expect(backend.description).toContain("2 ranks");
+});
+
+test("one rank is chosen without data, for a batch that is not divisible, and for a tiny problem", async () => {
+  const alone = { best: 1, speedup: 1 };
+  expect(
+    await predictRanks(study({ problem: linearRegression(), optimizers: [sgd()], steps: 5 }), 2),
+  ).toEqual(alone);
+  expect(await predictRanks(small(31), 2)).toEqual(alone);
+  expect(await predictRanks(small(30), 2)).toEqual(alone);
+});
