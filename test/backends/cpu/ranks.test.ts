@@ -67,6 +67,31 @@ describe.each(backends)("$ranks ranks", ({ ranks, backend }) => {
     executable.release();
   });
 
+  test("a value that is read from what all share is whole on every rank", () => {
+    const extent = 5000;
+    const w = g.variable("w", [extent]);
+    const seen = g.mul(w, 3);
+    const executable = backend.compile({
+      name: "reading",
+      variables: { w },
+      entries: { step: { updates: { w: g.add(seen, 1) }, traces: { seen, sum: g.sum(seen) } } },
+      traceCapacity: 4,
+      ranks,
+    });
+    executable.write(
+      "w",
+      Float32Array.from({ length: extent }, (_, i) => i % 7),
+    );
+    executable.run("step", 2);
+    const first = Array.from({ length: extent }, (_, i) => 3 * (i % 7));
+    const second = first.map((value) => 3 * (value + 1));
+    expect([...executable.trace("step", "seen")]).toEqual([...first, ...second]);
+    const total = (values: number[]): number => values.reduce((a, b) => a + b, 0);
+    expect([...executable.trace("step", "sum")]).toEqual([total(first), total(second)]);
+    expect([...executable.read("w")]).toEqual(second.map((value) => value + 1));
+    executable.release();
+  });
+
   test("two runs agree bit for bit, whether in one call or in many", () => {
     const bits = [[30], [1, 2, 27]].map((calls) => {
       const executable = backend.compile(growing(ranks));
