@@ -6,6 +6,8 @@ export const exitCodes = {
   success: 0,
   failure: 1,
   usage: 2,
+  /** A scheduler took the machine back (SIGTERM, SIGUSR2): the same command goes on. EX_TEMPFAIL of sysexits.h. */
+  requeue: 75,
   /** 128 + SIGINT. */
   interrupted: 130,
 } as const;
@@ -14,6 +16,7 @@ export const exitCodesHelp = `Exit codes:
   0    done; a run that diverged is a result too
   1    failed: a library, a device, data, the run store, or training itself
   2    wrong usage: an unknown command, option or name, or a study file that can't be used
+  75   ended by SIGTERM or SIGUSR2, everything kept: the same command goes on from there
   130  interrupted by Ctrl-C; what was done is kept`;
 
 export function exitCodeOf(error: unknown): number {

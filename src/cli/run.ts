@@ -26,7 +26,7 @@ export async function runStudies(path: string, options: RunOptions, output: Outp
   const isDry = backend.backend === "null";
   const runIn = async (root: string): Promise<number> => {
     const told: Told[] = [];
-    const trained = await trainStudies(
+    const { trained, interruptedCode } = await trainStudies(
       entries,
       {
         out: root,
@@ -41,7 +41,7 @@ export async function runStudies(path: string, options: RunOptions, output: Outp
       },
       output,
     );
-    if (isDry) return dryRun(trained, output);
+    if (isDry) return dryRun(trained, interruptedCode, output);
     const interrupted = trained.length < studies.length || trained.some(isInterrupted);
     output.result({
       status: interrupted ? "interrupted" : "completed",
@@ -50,8 +50,8 @@ export async function runStudies(path: string, options: RunOptions, output: Outp
     });
     if (!interrupted) return exitCodes.success;
     const same = fresh ? "the same command without --fresh" : "the same command";
-    output.note(`Finished runs are kept in ${root}; ${same} goes on from there.`);
-    return exitCodes.interrupted;
+    output.note(`Everything is kept in ${root}; ${same} goes on from there.`);
+    return interruptedCode;
   };
   // Its zeros must never stand beside results.
   return isDry ? withTemporaryStore(runIn) : runIn(out);
@@ -84,7 +84,7 @@ export function tell(
   };
 }
 
-function dryRun(trained: readonly TrainedStudy[], output: Output): number {
+function dryRun(trained: readonly TrainedStudy[], interruptedCode: number, output: Output): number {
   output.result({
     status: "compiled",
     studies: trained.map(({ study, outcome }) => ({
@@ -98,5 +98,5 @@ function dryRun(trained: readonly TrainedStudy[], output: Output): number {
     output.text(
       `${study.name}: the programs of its ${outcome.runsTotal} runs compile; nothing was trained or stored.`,
     );
-  return trained.some(isInterrupted) ? exitCodes.interrupted : exitCodes.success;
+  return trained.some(isInterrupted) ? interruptedCode : exitCodes.success;
 }

@@ -29,7 +29,7 @@ export async function tour({ out, fresh, backend, ranks }: TourOptions, output: 
   }
   const told: Told[] = [];
   const pages: string[] = [];
-  await trainStudies(
+  const { interruptedCode } = await trainStudies(
     entries,
     {
       out,
@@ -52,8 +52,8 @@ export async function tour({ out, fresh, backend, ranks }: TourOptions, output: 
     runs: told.flatMap(({ runs }) => runs),
   });
   if (interrupted) {
-    output.note(`Finished runs are kept in ${out}; slalom tour goes on from there.`);
-    return exitCodes.interrupted;
+    output.note(`Everything is kept in ${out}; slalom tour goes on from there.`);
+    return interruptedCode;
   }
   const { style } = output;
   output.text(

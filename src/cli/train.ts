@@ -33,12 +33,13 @@ export async function train(problem: string, options: TrainOptions, output: Outp
   const source: TrainSource = { kind: "train", arguments: { problem, optimizer, settings, seed, ...rest } };
   const study = await loadStudy(source);
   const trainIn = async (root: string): Promise<number> => {
-    const [trained] = await trainStudies(
+    const training = await trainStudies(
       [{ study, source }],
       { out: root, backend, ranks, workers: 1, fresh, announce: false },
       output,
     );
-    if (trained === undefined) return exitCodes.interrupted;
+    const [trained] = training.trained;
+    if (trained === undefined) return training.interruptedCode;
     const { stored, outcome } = trained;
     const kept = out !== undefined;
     const runs = stored.runs.filter((run) => run.configuration.seed === seed || stored.runs.length === 1);
@@ -49,7 +50,7 @@ export async function train(problem: string, options: TrainOptions, output: Outp
     });
     for (const run of runs) printRun(run, trained, output);
     if (kept) output.text(output.style.dim(`\nKept in ${stored.folder}`));
-    return outcome.status === "interrupted" ? exitCodes.interrupted : exitCodes.success;
+    return outcome.status === "interrupted" ? training.interruptedCode : exitCodes.success;
   };
   return out === undefined ? withTemporaryStore(trainIn) : trainIn(out);
 }

@@ -40,12 +40,18 @@ export interface TrainedStudy {
   readonly stored: StoredStudy;
 }
 
-/** Trains the studies one after another; after Ctrl-C the rest are left out. */
+/** What training came to, and with which code the process ends where a signal cut it short. */
+export interface Training {
+  readonly trained: readonly TrainedStudy[];
+  readonly interruptedCode: number;
+}
+
+/** Trains the studies one after another; after a signal the rest are left out. */
 export async function trainStudies(
   studies: readonly StudyToTrain[],
   options: TrainingOptions,
   output: Output,
-): Promise<TrainedStudy[]> {
+): Promise<Training> {
   const store = openStore(options.out);
   if (options.fresh) {
     for (const { study } of studies) if (store.has(study.name)) store.removeStudy(study.name);
@@ -87,7 +93,7 @@ export async function trainStudies(
     interrupt.release();
     await workers.close();
   }
-  return trained;
+  return { trained, interruptedCode: interrupt.exitCode() };
 }
 
 /** A folder for a store that nobody asked to keep, removed when `use` is done. */

@@ -4,8 +4,9 @@
  */
 import type { Backend, BackendLabel } from "../compile/backend.js";
 import type { Dataset } from "../learn/datasets/dataset.js";
-import { type RunWriter, runId, type Store } from "../runs/index.js";
+import { makeFolder, type RunWriter, runId, type Store } from "../runs/index.js";
 import { trainLanes } from "../train/index.js";
+import { checkpointPath, loadCheckpoint, removeCheckpoint, saveCheckpoint } from "./checkpoints.js";
 import type { TaskProgress } from "./progress.js";
 import { storeModel } from "./storeModel.js";
 import type { Study } from "./study.js";
@@ -71,9 +72,16 @@ export async function executeTask(
     ended = [];
     return taken;
   };
+  const path = task.checkpoint?.path ?? checkpointPath(stored.checkpointFolder, task.configurations);
   try {
-    for (const [lane, configuration] of task.configurations.entries())
-      writers.set(lane, stored.createRun(configuration));
+    const from = task.checkpoint && loadCheckpoint(task.checkpoint.path);
+    for (const [lane, configuration] of task.configurations.entries()) {
+      if (from?.head.ended.includes(lane)) continue;
+      writers.set(
+        lane,
+        from ? stored.continueRun(configuration, from.head.step) : stored.createRun(configuration),
+      );
+    }
     await trainLanes(
       laneTraining(study, dataset, task),
       backend,
@@ -91,6 +99,16 @@ export async function executeTask(
       },
       {
         ...(signal && { signal }),
+        ...(from && { from: { snapshot: from.snapshot, source: path } }),
+        checkpoints: {
+          every: study.checkpointEvery,
+          save(snapshot) {
+            // Rows first: a checkpoint counts on those of its past.
+            for (const writer of writers.values()) writer.sync();
+            makeFolder(stored.checkpointFolder);
+            saveCheckpoint(path, task, snapshot);
+          },
+        },
         onProgress: ({ step, losses }) =>
           onProgress({
             step,
@@ -103,5 +121,6 @@ export async function executeTask(
     for (const writer of writers.values()) writer.fail(error);
     throw error;
   }
+  if (!signal?.aborted) removeCheckpoint(path);
   onProgress({ step: 0, losses: {}, ended: takeEnded() });
 }

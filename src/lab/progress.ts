@@ -63,6 +63,7 @@ export class ProgressTally {
   report(elapsedS: number): StudyProgress {
     const { total: runsTotal, storedBefore } = this.runs;
     const work = total(this.tasks, (task) => task.work);
+    const done = work - total(this.tasks, (task) => task.workBefore);
     return {
       runsTotal,
       runsDone: storedBefore + this.trained,
@@ -70,7 +71,7 @@ export class ProgressTally {
       diverged: total(this.tasks, (task) => task.diverged),
       work: storedBefore + work,
       elapsedS,
-      secondsLeft: work > 0 ? (elapsedS * (runsTotal - storedBefore - work)) / work : undefined,
+      secondsLeft: done > 0 ? (elapsedS * (runsTotal - storedBefore - work)) / done : undefined,
       stepsPerSecond: elapsedS > 0 ? total(this.tasks, (task) => task.laneSteps) / elapsedS : 0,
       running: this.tasks.flatMap((task) => task.running(this.steps) ?? []),
     };
@@ -82,8 +83,10 @@ class TaskTally {
   diverged = 0;
   /** Updates done, of all lanes together. */
   laneSteps = 0;
+  /** Work that a checkpoint brought. */
+  readonly workBefore: number;
   private living: number;
-  private step = 0;
+  private step: number;
   /** Shares of their steps that ended runs without a result did. */
   private lostWork = 0;
   private latest: TaskProgress | undefined;
@@ -92,7 +95,9 @@ class TaskTally {
     private readonly task: Task,
     private readonly steps: number,
   ) {
-    this.living = task.configurations.length;
+    this.living = task.configurations.length - (task.checkpoint?.ended.length ?? 0);
+    this.step = task.checkpoint?.step ?? 0;
+    this.workBefore = this.work;
   }
 
   /** A run with a result counts whole, whether it went all the way or diverged. */

@@ -2,6 +2,7 @@
 import { cpus } from "node:os";
 import type { Dataset } from "../learn/datasets/dataset.js";
 import type { Store, Study as StoredStudyHandle } from "../runs/index.js";
+import { checkpointedTasks } from "./checkpoints.js";
 import type { Executor } from "./executor.js";
 import { checkMemory, laneLimit } from "./memory.js";
 import { ProgressTally, type StudyProgress } from "./progress.js";
@@ -46,10 +47,15 @@ export async function runStudy(study: Study, options: RunStudyOptions): Promise<
   const stored = storedStudy(study, dataset, options);
   const all = configurationsOf(study, dataset, stored.record.seeds, executor.backend.name);
   const missing = new Set(stored.missing(all.map(({ configuration }) => configuration)));
-  const tasks = tasksFor(
-    all.filter(({ configuration }) => missing.has(configuration)),
-    { workers: executor.workers, maxLanes: laneLimit(study, dataset) },
-  );
+  const continued = checkpointedTasks(stored, all, missing);
+  const covered = new Set(continued.flatMap(({ configurations }) => configurations));
+  const tasks = [
+    ...continued,
+    ...tasksFor(
+      all.filter(({ configuration }) => missing.has(configuration) && !covered.has(configuration)),
+      { workers: executor.workers, maxLanes: laneLimit(study, dataset) },
+    ),
+  ];
   checkMemory(study, dataset, tasks, executor);
   const storedBefore = all.length - missing.size;
   const tally = new ProgressTally({ total: all.length, storedBefore }, tasks, totalSteps(study, dataset));

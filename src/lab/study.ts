@@ -42,6 +42,11 @@ export interface StudyOptions {
    */
   readonly keepModel?: boolean;
   /**
+   * How often an unfinished training is kept, so that it can go on from there: `{ steps: 500 }` or `{ minutes: 10 }`; by
+   * default every 5 minutes. It is kept in any case when it is interrupted.
+   */
+  readonly checkpointEvery?: { readonly steps: number } | { readonly minutes: number };
+  /**
    * When a metric reaches a value: `[{ metric: "validationAccuracy", value: 0.92 }]`. Measured at evaluations and
    * recorded steps; the step, the epoch and the training seconds until then are kept. Those seconds are a run's share
    * of the time of the steps it trained in beside others, without evaluation, compilation and start-up.
@@ -93,6 +98,7 @@ const optionNames: readonly string[] = [
   "test",
   "trainMetrics",
   "keepModel",
+  "checkpointEvery",
   "targets",
   "comparisons",
 ] satisfies (keyof StudyOptions)[];
@@ -141,9 +147,18 @@ export function study(options: StudyOptions): Study {
     test,
     trainMetrics,
     keepModel,
+    checkpointEvery: checkedInterval(options.checkpointEvery ?? { minutes: 5 }),
     targets: targets.map(targetOf),
     comparisons: comparisons.map((comparison) => checkComparison(comparison, optimizers)),
   };
+}
+
+function checkedInterval(given: Study["checkpointEvery"]): Study["checkpointEvery"] {
+  const [[unit, amount] = ["none", 0], ...others] = Object.entries(given ?? {});
+  const isSound = others.length === 0 && (unit === "steps" || unit === "minutes") && amount > 0;
+  if (!isSound) fail(`checkpointEvery is ${describe(given)}; expected { steps: 500 } or { minutes: 5 }`);
+  if (unit === "steps") positiveInteger("checkpointEvery.steps", amount);
+  return given;
 }
 
 function checkOptimizers(optimizers: unknown): void {

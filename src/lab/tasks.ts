@@ -22,6 +22,13 @@ export interface Task {
   readonly choice: number;
   readonly seed: number;
   readonly configurations: readonly RunConfiguration[];
+  /** Where it goes on from; its ended lanes have results, and train no more. */
+  readonly checkpoint?: {
+    readonly path: string;
+    readonly step: number;
+    /** Numbers of the lanes that have ended. */
+    readonly ended: readonly number[];
+  };
 }
 
 /** The study as the store keeps it. */

@@ -19,10 +19,15 @@ import { SlalomError } from "../base/errors.js";
 import { decode, encode } from "./json.js";
 import { storeFormat } from "./records.js";
 
-/** Replaces the file at `path` by `content`. */
-export function writeWhole(path: string, content: string | Uint8Array): void {
+/**
+ * Replaces the file at `path` by `content`.
+ *
+ * `aside`: where it is written first; by default a new name, as several processes may write the file at once. A name of
+ * its own keeps a process that is killed again and again from leaving many.
+ */
+export function writeWhole(path: string, content: string | Uint8Array, aside = newAside(path)): void {
   guarded("write", path, () => {
-    const aside = writeAside(path, content);
+    writeAside(aside, content);
     try {
       renameSync(aside, path);
     } catch (error) {
@@ -35,7 +40,8 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
 /** Makes the file at `path` with `text` unless it exists; says whether this call made it. */
 export function createWhole(path: string, text: string): boolean {
   return guarded("write", path, () => {
-    const aside = writeAside(path, text);
+    const aside = newAside(path);
+    writeAside(aside, text);
     try {
       // A link fails where the name is taken: of several processes exactly one wins, without a lock.
       linkSync(aside, path);
@@ -126,9 +132,10 @@ export function writeAll(file: number, content: string | Uint8Array): number {
 export const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error ? String(error.code) : "";
 
-function writeAside(path: string, content: string | Uint8Array): string {
-  const aside = join(dirname(path), `.${randomBytes(6).toString("hex")}.aside`);
-  const file = openSync(aside, "wx");
+const newAside = (path: string): string => join(dirname(path), `.${randomBytes(6).toString("hex")}.aside`);
+
+function writeAside(aside: string, content: string | Uint8Array): void {
+  const file = openSync(aside, "w");
   try {
     writeAll(file, content);
     fsyncSync(file);
@@ -138,7 +145,6 @@ function writeAside(path: string, content: string | Uint8Array): string {
   } finally {
     closeSync(file);
   }
-  return aside;
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

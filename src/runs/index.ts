@@ -1,4 +1,5 @@
 /** The run store: studies and runs as folders that survive; the only source of figures and claims. */
+export { makeFolder } from "./files.js";
 export { runId, slugOf } from "./identity.js";
 export { decode, encode } from "./json.js";
 export type { Curve, RunRows, Tail } from "./metrics.js";

@@ -21,9 +21,9 @@ const formatNames: { readonly [D in DType]: string } = {
   uint8: "U8",
 };
 
-/** Writes the file aside, flushes it and renames it: a reader finds the old one or the new one. */
-export const writeSafetensors = (path: string, content: Safetensors): void =>
-  writeWhole(path, encodeSafetensors(content));
+/** Writes the file aside, flushes it and renames it: a reader finds the old one or the new one. `aside` as for `writeWhole`. */
+export const writeSafetensors = (path: string, content: Safetensors, aside?: string): void =>
+  writeWhole(path, encodeSafetensors(content), aside);
 
 /** @throws SlalomError "store" for a file that can't be read or is none of this format */
 export function readSafetensors(path: string): Safetensors {

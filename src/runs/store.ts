@@ -9,7 +9,8 @@ import { SlalomError, unknownName } from "../base/errors.js";
 import { createWhole, encodeRecord, guarded, isAside, makeFolder, writeWhole } from "./files.js";
 import { checkStudyName, runId } from "./identity.js";
 import { firstDifference } from "./json.js";
-import { foldersIn, readRun, readRuns, readStudyRecord, type StoredRun } from "./read.js";
+import { encodeRows } from "./metrics.js";
+import { foldersIn, readRun, readRuns, readStudyRecord, type StoredRun, tail } from "./read.js";
 import { isResult, type RunConfiguration, type RunRecord, type StudyRecord } from "./records.js";
 import { RunWriter } from "./writer.js";
 
@@ -135,19 +136,47 @@ export class Study {
     makeFolder(folder);
     // In this order a kill in between leaves an unfinished run, never old rows that look like a result.
     this.clear(folder);
-    const record: RunRecord = {
-      id,
-      configuration,
-      created: new Date().toISOString(),
-      writer: { pid: process.pid, host: hostname() },
-    };
-    writeWhole(join(folder, "run.json"), encodeRecord(record));
+    this.writeRecord(folder, { id, configuration, created: new Date().toISOString() });
     writeWhole(join(folder, "metrics.jsonl"), "");
     return new RunWriter(id, folder, this.record.targets);
   }
 
+  /**
+   * Goes on with a run that was interrupted after `step` updates: rows of later steps are dropped, the others stay.
+   * Errors: no such run is stored; it has a result already.
+   */
+  continueRun(configuration: RunConfiguration, step: number): RunWriter {
+    const id = runId(configuration);
+    const folder = this.runFolder(id);
+    const stored = readRun(folder);
+    if (stored === undefined || isResult(stored.status)) {
+      throw new SlalomError(
+        "store",
+        `run ${id}: ${stored === undefined ? "nothing of it is stored" : `it has a result already (${stored.status})`}, but a checkpoint of it is. Delete ${this.checkpointFolder} and resume.`,
+      );
+    }
+    const path = join(folder, "metrics.jsonl");
+    const rows = tail(folder)
+      .read()
+      .rows.filter((row) => row.step <= step);
+    this.clear(folder);
+    writeWhole(path, encodeRows(rows));
+    this.writeRecord(folder, { id, configuration, created: stored.created });
+    return new RunWriter(id, folder, this.record.targets, rows);
+  }
+
+  /** Where trainings that are not at their end are kept. */
+  get checkpointFolder(): string {
+    return join(this.folder, "checkpoints");
+  }
+
   private runFolder(id: string): string {
     return join(this.folder, "runs", id);
+  }
+
+  private writeRecord(folder: string, run: Omit<RunRecord, "writer">): void {
+    const record: RunRecord = { ...run, writer: { pid: process.pid, host: hostname() } };
+    writeWhole(join(folder, "run.json"), encodeRecord(record));
   }
 
   /** Removes the end of an earlier attempt and what a killed writer left aside. */

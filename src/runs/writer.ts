@@ -16,17 +16,29 @@ export class RunWriter {
   private lastStep = -1;
   private ended = false;
 
-  /** `folder` holds a fresh run: run.json and an empty metrics.jsonl. */
+  /** `folder` holds run.json, and in metrics.jsonl exactly `rows`: none for a fresh run. */
   constructor(
     readonly id: string,
     readonly folder: string,
     targets: readonly Target[],
+    rows: readonly MetricRow[] = [],
   ) {
     this.path = join(folder, "metrics.jsonl");
     this.summary = summaryBuilder(targets);
+    for (const row of rows) {
+      this.summary.add(row);
+      this.lastStep = row.step;
+    }
     this.withFile((file) => {
-      this.inode = fstatSync(file).ino;
+      const { ino, size } = fstatSync(file);
+      this.inode = ino;
+      this.length = size;
     });
+  }
+
+  /** Brings every row to the device: what is written after it may count on them. */
+  sync(): void {
+    this.withFile((file) => fsyncSync(file));
   }
 
   /**

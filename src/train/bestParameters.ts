@@ -42,6 +42,11 @@ export class BestParameters {
     }
   }
 
+  /** Goes on from what a checkpoint kept of a lane. */
+  restore(lane: number, evaluation: BestEvaluation): void {
+    this.lanes.set(lane, evaluation);
+  }
+
   of(lane: number): BestEvaluation | undefined {
     return this.lanes.get(lane);
   }

@@ -12,4 +12,5 @@ export {
 } from "./laneProgram.js";
 export { type Predictions, predict } from "./predict.js";
 export type { LaneProgress, LaneSink, LearnedModel, ModelValues } from "./results.js";
-export { type TrainLanesOptions, trainLanes } from "./trainLanes.js";
+export type { LoopSnapshot } from "./snapshot.js";
+export { type CheckpointInterval, type TrainLanesOptions, trainLanes } from "./trainLanes.js";

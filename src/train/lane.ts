@@ -4,6 +4,19 @@ import type { Divergence, MetricRow } from "../runs/records.js";
 /** A loss this many times the first one counts as diverged if the run ends there. */
 export const divergenceFactor = 1000;
 
+/** A lane as a checkpoint keeps it; its rows are handed on before. */
+export interface LaneSnapshot {
+  readonly number: number;
+  readonly timeS: number;
+  readonly lastLoss: number;
+  readonly firstLoss: number;
+  readonly lastRowStep: number;
+  readonly beyondBound?: Omit<Divergence, "lastFiniteLoss">;
+  readonly sum: number;
+  readonly count: number;
+  readonly metricSums: Readonly<Record<string, number>>;
+}
+
 export class Lane {
   /** Training seconds so far: its share, among the lanes that trained beside it, of the time of training steps. */
   timeS = 0;
@@ -66,6 +79,29 @@ export class Lane {
     this.count = 0;
     this.metricSums.clear();
     return means;
+  }
+
+  snapshot(): LaneSnapshot {
+    const { number, timeS, lastLoss, firstLoss, lastRowStep, beyondBound, sum, count } = this;
+    return {
+      number,
+      timeS,
+      lastLoss,
+      firstLoss,
+      lastRowStep,
+      ...(beyondBound && { beyondBound }),
+      sum,
+      count,
+      metricSums: Object.fromEntries(this.metricSums),
+    };
+  }
+
+  /** The lane that went on when the snapshot was taken. */
+  static restored(snapshot: LaneSnapshot): Lane {
+    const { metricSums, ...rest } = snapshot;
+    const lane = Object.assign(new Lane(snapshot.number), rest);
+    for (const [metric, sum] of Object.entries(metricSums)) lane.metricSums.set(metric, sum);
+    return lane;
   }
 
   /** What diverged in a run that ends now: its loss grew past all bounds though it is a number yet. */

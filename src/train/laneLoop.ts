@@ -3,7 +3,7 @@
  * notices divergence, and goes on with a smaller program when many of its lanes have ended.
  */
 import type { TypedArray } from "../base/dtype.js";
-import { sizeOf } from "../base/shape.js";
+import { type HostTensor, sizeOf } from "../base/shape.js";
 import type { Backend, Executable } from "../compile/backend.js";
 import type { SplitName } from "../learn/datasets/dataset.js";
 import type { MetricRow } from "../runs/records.js";
@@ -21,7 +21,7 @@ import {
   rankingMetric,
   stepsPerEpoch,
 } from "./configuration.js";
-import { writeInitialValues } from "./initialValues.js";
+import { writeInitialValues, writeShared } from "./initialValues.js";
 import { Lane } from "./lane.js";
 import {
   evaluateEntry,
@@ -32,6 +32,13 @@ import {
   stepEntry,
 } from "./laneProgram.js";
 import type { LaneProgress, LaneSink, LearnedModel, ModelValues } from "./results.js";
+import {
+  bestTensorName,
+  bestValues,
+  checkSnapshot,
+  type LoopSnapshot,
+  rememberedVariables,
+} from "./snapshot.js";
 
 /** How long one call of the program should take: short enough to answer, long enough to be worth it. */
 const callTimeMs = 40;
@@ -43,6 +50,8 @@ const keptParameters = 100;
 export class LaneLoop {
   /** The lane at each place of the program; undefined where it ended and its place still computes. */
   private places: (Lane | undefined)[];
+  /** The numbers of the lanes at all places, ended or not. */
+  private numbers: readonly number[];
   private program: LaneProgram;
   private executable: Executable;
   private step = 0;
@@ -58,24 +67,57 @@ export class LaneLoop {
     private readonly training: LaneTraining,
     private readonly backend: Backend,
     private readonly sink: LaneSink,
+    from?: { readonly snapshot: LoopSnapshot; readonly source: string },
   ) {
     const { dataset, batchSize, lanes } = training;
     this.perEpoch = dataset && stepsPerEpoch(dataset.train.count, batchSize);
     this.exactLoss = hasExactLoss(training);
-    this.places = lanes.map((_, number) => new Lane(number));
-    this.program = laneProgram(training, lanes.length, backend.ranks);
+    this.numbers = from?.snapshot.places.map(({ lane }) => lane) ?? lanes.map((_, number) => number);
+    this.places = this.numbers.map((number) => new Lane(number));
+    this.program = laneProgram(training, this.numbers.length, backend.ranks);
+    if (from) checkSnapshot(from.snapshot, this.program.program, from.source);
     this.executable = backend.compile(this.program.program);
-    writeInitialValues(this.executable, training, this.program);
     const metric = rankingMetric(training, this.program.built.metrics);
     const isAsked = training.keepModel || (training.evaluateAtEnd ?? []).length > 0;
     this.best =
       metric !== undefined && isAsked
         ? new BestParameters({ metric, direction: betterSide(metric)! }, this.modelVariables())
         : undefined;
+    if (from) this.restore(from.snapshot);
+    else writeInitialValues(this.executable, training, this.program);
   }
 
   get done(): boolean {
     return this.step >= this.training.steps || this.living().length === 0;
+  }
+
+  /** Everything that a loop needs to go on from here; call it between calls of `advance`, when rows are handed on. */
+  snapshot(): LoopSnapshot {
+    const { variables } = this.program.program;
+    const tensors: Record<string, HostTensor> = {};
+    for (const name of rememberedVariables(this.program.program)) {
+      const { shape, dtype } = variables[name];
+      tensors[name] = { shape, dtype, data: this.executable.read(name) };
+    }
+    const living = this.living().map(({ lane }) => lane);
+    const best = living.flatMap(({ number }) => {
+      const evaluation = this.best?.of(number);
+      if (!evaluation) return [];
+      for (const [name, data] of evaluation.values)
+        tensors[bestTensorName(number, name)] = {
+          shape: variables[name].shape.slice(1),
+          dtype: variables[name].dtype,
+          data,
+        };
+      return [{ lane: number, step: evaluation.step, value: evaluation.value }];
+    });
+    return {
+      step: this.step,
+      places: this.numbers.map((lane, place) => ({ lane, living: this.places[place] !== undefined })),
+      lanes: living.map((lane) => lane.snapshot()),
+      best,
+      tensors,
+    };
   }
 
   progress(): LaneProgress {
@@ -113,6 +155,20 @@ export class LaneLoop {
 
   release(): void {
     this.executable.release();
+  }
+
+  private restore(snapshot: LoopSnapshot): void {
+    const { places, lanes, best, tensors, step } = snapshot;
+    this.step = step;
+    this.places = places.map(({ lane, living }) =>
+      living ? Lane.restored(lanes.find(({ number }) => number === lane)!) : undefined,
+    );
+    const present = { ...this.training, lanes: this.numbers.map((number) => this.training.lanes[number]) };
+    writeShared(this.executable, present, this.program);
+    for (const name of rememberedVariables(this.program.program))
+      this.executable.write(name, tensors[name].data);
+    for (const { lane, ...evaluation } of best)
+      this.best?.restore(lane, { ...evaluation, values: bestValues(snapshot, lane) });
   }
 
   private living(): { lane: Lane; place: number }[] {
@@ -372,5 +428,6 @@ export class LaneLoop {
     this.executable = executable;
     this.program = program;
     this.places = living.map(({ lane }) => lane);
+    this.numbers = living.map(({ lane }) => lane.number);
   }
 }

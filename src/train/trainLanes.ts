@@ -5,13 +5,26 @@ import type { Backend } from "../compile/backend.js";
 import type { LaneTraining } from "./configuration.js";
 import { LaneLoop } from "./laneLoop.js";
 import type { LaneProgress, LaneSink } from "./results.js";
+import type { LoopSnapshot } from "./snapshot.js";
 
 export interface TrainLanesOptions {
   /** Ends training after the current call; unfinished lanes end as "interrupted". */
   readonly signal?: AbortSignal;
   /** Called after each call of the program. */
   readonly onProgress?: (progress: LaneProgress) => void;
+  /** Goes on from a snapshot; `source` names it in errors. */
+  readonly from?: { readonly snapshot: LoopSnapshot; readonly source: string };
+  readonly checkpoints?: Checkpoints;
 }
+
+/** When a training is kept, and by whom: at these intervals, and when the signal ends it. */
+export interface Checkpoints {
+  readonly every: CheckpointInterval;
+  save(snapshot: LoopSnapshot): void;
+}
+
+/** So many steps, or so many minutes of wall time. */
+export type CheckpointInterval = { readonly steps: number } | { readonly minutes: number };
 
 /** Trains all lanes to the end. Throws where the program can't be built or compiled. */
 export async function trainLanes(
@@ -21,18 +34,37 @@ export async function trainLanes(
   options: TrainLanesOptions = {},
 ): Promise<void> {
   checkTraining(training);
-  const loop = new LaneLoop(training, backend, sink);
+  const loop = new LaneLoop(training, backend, sink, options.from);
+  const { checkpoints } = options;
+  const isDue = due(checkpoints?.every, loop.progress().step);
   try {
     while (!loop.done && !options.signal?.aborted) {
       loop.advance();
-      options.onProgress?.(loop.progress());
+      const progress = loop.progress();
+      options.onProgress?.(progress);
+      if (!loop.done && isDue(progress.step)) checkpoints?.save(loop.snapshot());
       // The thread answers messages between calls.
       await setImmediate();
     }
+    if (!loop.done) checkpoints?.save(loop.snapshot());
     loop.finish(loop.done ? "completed" : "interrupted");
   } finally {
     loop.release();
   }
+}
+
+/** Tells at each step whether the interval has passed since it last said so. */
+function due(every: CheckpointInterval | undefined, firstStep: number): (step: number) => boolean {
+  let [lastStep, lastMs] = [firstStep, performance.now()];
+  return (step) => {
+    if (!every) return false;
+    const passed =
+      "steps" in every
+        ? step - lastStep >= every.steps
+        : performance.now() - lastMs >= every.minutes * 60_000;
+    if (passed) [lastStep, lastMs] = [step, performance.now()];
+    return passed;
+  };
 }
 
 function checkTraining({ lanes, steps, batchSize, evaluateEvery, choice }: LaneTraining): void {

@@ -175,7 +175,7 @@ export default study({
     const { code, err } = await interrupted(["run", "paces.ts", "--workers", "1", "--out", "a"], "a");
     expect(code).toBe(130);
     expect(err).toContain("Stopping after the present steps.");
-    expect(err).toMatch(/Finished runs are kept in a; the same command goes on from there\.\n$/);
+    expect(err).toMatch(/Everything is kept in a; the same command goes on from there\.\n$/);
     const kept = (await json(folder.path, "show paces --out a")).runs;
     expect(kept.filter(({ status }) => status === "diverged")).toHaveLength(3);
     expect(kept.filter(({ status }) => status === "interrupted")).toHaveLength(1);
