@@ -3,7 +3,7 @@
  * notices divergence, and goes on with a smaller program when many of its lanes have ended.
  */
 import type { TypedArray } from "../base/dtype.js";
-import { type HostTensor, sizeOf } from "../base/shape.js";
+import { sizeOf } from "../base/shape.js";
 import type { Backend, Executable } from "../compile/backend.js";
 import type { SplitName } from "../learn/datasets/dataset.js";
 import type { MetricRow } from "../runs/records.js";
@@ -31,13 +31,14 @@ import {
   names,
   stepEntry,
 } from "./laneProgram.js";
-import type { LaneProgress, LaneSink, LearnedModel, ModelValues } from "./results.js";
+import { learnedModel, modelVariables } from "./learned.js";
+import type { LaneProgress, LaneSink } from "./results.js";
 import {
-  bestTensorName,
   bestValues,
   checkSnapshot,
   type LoopSnapshot,
   rememberedVariables,
+  takeSnapshot,
 } from "./snapshot.js";
 
 /** How long one call of the program should take: short enough to answer, long enough to be worth it. */
@@ -81,7 +82,10 @@ export class LaneLoop {
     const isAsked = training.keepModel || (training.evaluateAtEnd ?? []).length > 0;
     this.best =
       metric !== undefined && isAsked
-        ? new BestParameters({ metric, direction: betterSide(metric)! }, this.modelVariables())
+        ? new BestParameters(
+            { metric, direction: betterSide(metric)! },
+            modelVariables(this.program.built).map(({ variable }) => variable),
+          )
         : undefined;
     if (from) this.restore(from.snapshot);
     else writeInitialValues(this.executable, training, this.program);
@@ -93,31 +97,14 @@ export class LaneLoop {
 
   /** Everything that a loop needs to go on from here; call it between calls of `advance`, when rows are handed on. */
   snapshot(): LoopSnapshot {
-    const { variables } = this.program.program;
-    const tensors: Record<string, HostTensor> = {};
-    for (const name of rememberedVariables(this.program.program)) {
-      const { shape, dtype } = variables[name];
-      tensors[name] = { shape, dtype, data: this.executable.read(name) };
-    }
-    const living = this.living().map(({ lane }) => lane);
-    const best = living.flatMap(({ number }) => {
-      const evaluation = this.best?.of(number);
-      if (!evaluation) return [];
-      for (const [name, data] of evaluation.values)
-        tensors[bestTensorName(number, name)] = {
-          shape: variables[name].shape.slice(1),
-          dtype: variables[name].dtype,
-          data,
-        };
-      return [{ lane: number, step: evaluation.step, value: evaluation.value }];
-    });
-    return {
-      step: this.step,
-      places: this.numbers.map((lane, place) => ({ lane, living: this.places[place] !== undefined })),
-      lanes: living.map((lane) => lane.snapshot()),
+    const { program, executable, step, numbers, best } = this;
+    return takeSnapshot({
+      program: program.program,
+      executable,
+      step,
+      places: numbers.map((number, place) => ({ number, lane: this.places[place] })),
       best,
-      tensors,
-    };
+    });
   }
 
   progress(): LaneProgress {
@@ -243,7 +230,7 @@ export class LaneLoop {
     return laneOf(this.executable.read(variable), place, this.places.length);
   }
 
-  /** Training loss and the evaluated splits at the present step, as one row for each lane. */
+  /** Training loss and evaluated splits at the present step, a row for each lane. */
   private evaluate(): void {
     const measured = new Map<string, TypedArray>();
     for (const split of this.training.evaluate) {
@@ -292,15 +279,17 @@ export class LaneLoop {
     const splits = this.training.evaluateAtEnd ?? [];
     const last = splits.flatMap((split) => this.evaluateSplit(split));
     const { best } = this;
-    if (!best || splits.length === 0) return last;
     const width = this.places.length;
-    const kept = this.modelVariables().map((name) => [name, this.executable.read(name)] as const);
+    if (!best || splits.length === 0) return last;
+    const kept = modelVariables(this.program.built).map(
+      ({ variable }) => [variable, this.executable.read(variable)] as const,
+    );
     for (const [name, values] of kept) {
       const replaced = values.slice();
-      for (const { lane, place } of this.living())
-        laneOf(replaced, place, width).set(
-          best.of(lane.number)?.values.get(name) ?? laneOf(values, place, width),
-        );
+      for (const { lane, place } of this.living()) {
+        const better = best.of(lane.number)?.values.get(name);
+        if (better) laneOf(replaced, place, width).set(better);
+      }
       this.executable.write(name, replaced);
     }
     for (const [metric, values] of splits.flatMap((split) => this.evaluateSplit(split)))
@@ -317,36 +306,6 @@ export class LaneLoop {
       ...Object.fromEntries([...this.atBest].map(([metric, values]) => [metric, values[place]])),
       bestStep: best.step,
       ...(this.perEpoch !== undefined && { bestEpoch: best.step / this.perEpoch }),
-    };
-  }
-
-  /** Variables that make the model: parameters and state. */
-  private modelVariables(): string[] {
-    const { parameters, state = {} } = this.program.built;
-    return [...Object.keys(parameters).map(names.parameter), ...Object.keys(state).map(names.state)];
-  }
-
-  /** What a lane has learned, for the sink. */
-  private learned(lane: Lane, place: number): LearnedModel {
-    const { parameters, state = {} } = this.program.built;
-    const specs = [
-      ...Object.entries(parameters).map(([name, { shape }]) => ({
-        name,
-        shape,
-        variable: names.parameter(name),
-      })),
-      ...Object.entries(state).map(([name, { shape }]) => ({ name, shape, variable: names.state(name) })),
-    ];
-    const { dtype } = this.training;
-    const valuesOf = (read: (variable: string) => TypedArray): ModelValues =>
-      Object.fromEntries(
-        specs.map(({ name, shape, variable }) => [name, { shape, dtype, data: read(variable) }]),
-      );
-    const best = this.best?.of(lane.number);
-    return {
-      step: this.step,
-      last: valuesOf((variable) => this.laneValues(variable, place)),
-      ...(best && { best: { step: best.step, values: valuesOf((variable) => best.values.get(variable)!) } }),
     };
   }
 
@@ -395,7 +354,16 @@ export class LaneLoop {
     const stepsDone = outcome.stepsDone ?? this.step;
     const shapes = Object.entries(this.program.built.parameters);
     const isWhole = stepsDone === this.training.steps;
-    if (isWhole && this.training.keepModel) this.sink.model?.(lane.number, this.learned(lane, place));
+    if (isWhole && this.training.keepModel)
+      this.sink.model?.(
+        lane.number,
+        learnedModel(this.program.built, {
+          step: this.step,
+          dtype: this.training.dtype,
+          read: (variable) => this.laneValues(variable, place),
+          best: this.best?.of(lane.number),
+        }),
+      );
     const final = isWhole ? this.bestOf(lane, place) : {};
     const small = shapes.reduce((sum, [, { shape }]) => sum + sizeOf(shape), 0) < keptParameters;
     this.sink.finish(lane.number, {

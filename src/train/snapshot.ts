@@ -4,9 +4,10 @@
  */
 import { SlalomError } from "../base/errors.js";
 import { formatType, type HostTensor, sameShape } from "../base/shape.js";
+import type { Executable } from "../compile/backend.js";
 import type { Program } from "../compile/program.js";
-import type { BestEvaluation } from "./bestParameters.js";
-import type { LaneSnapshot } from "./lane.js";
+import type { BestEvaluation, BestParameters } from "./bestParameters.js";
+import type { Lane, LaneSnapshot } from "./lane.js";
 import { lifeOf } from "./laneProgram.js";
 
 export interface LoopSnapshot {
@@ -29,6 +30,41 @@ export interface LoopSnapshot {
 export const rememberedVariables = ({ variables }: Program): string[] =>
   Object.keys(variables).filter((name) => lifeOf(name) !== "written");
 
+export interface SnapshotOptions {
+  readonly program: Program;
+  readonly executable: Executable;
+  readonly step: number;
+  /** By place: its lane's number, and the lane while it trains. */
+  readonly places: readonly { readonly number: number; readonly lane: Lane | undefined }[];
+  readonly best: BestParameters | undefined;
+}
+
+export function takeSnapshot({ program, executable, step, places, best }: SnapshotOptions): LoopSnapshot {
+  const { variables } = program;
+  const tensors: Record<string, HostTensor> = {};
+  for (const name of rememberedVariables(program)) {
+    const { shape, dtype } = variables[name];
+    tensors[name] = { shape, dtype, data: executable.read(name) };
+  }
+  const living = places.flatMap(({ lane }) => lane ?? []);
+  const ranked = living.flatMap(({ number }) => {
+    const evaluation = best?.of(number);
+    if (!evaluation) return [];
+    for (const [name, data] of evaluation.values) {
+      const { shape, dtype } = variables[name];
+      tensors[bestTensorName(number, name)] = { shape: shape.slice(1), dtype, data };
+    }
+    return [{ lane: number, step: evaluation.step, value: evaluation.value }];
+  });
+  return {
+    step,
+    places: places.map(({ number, lane }) => ({ lane: number, living: lane !== undefined })),
+    lanes: living.map((lane) => lane.snapshot()),
+    best: ranked,
+    tensors,
+  };
+}
+
 /** @throws SlalomError "store" where the snapshot is of another program, with the first difference */
 export function checkSnapshot({ tensors }: LoopSnapshot, program: Program, source: string): void {
   const fail = (difference: string): never => {
@@ -50,7 +86,7 @@ export function checkSnapshot({ tensors }: LoopSnapshot, program: Program, sourc
 
 const bestPrefix = "best/";
 
-export const bestTensorName = (lane: number, variable: string): string => `${bestPrefix}${lane}/${variable}`;
+const bestTensorName = (lane: number, variable: string): string => `${bestPrefix}${lane}/${variable}`;
 
 /** The values of a lane's best evaluation, by variable. */
 export function bestValues({ tensors }: LoopSnapshot, lane: number): Map<string, HostTensor["data"]> {

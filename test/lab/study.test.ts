@@ -30,6 +30,7 @@ describe("defaults", () => {
       test: "each",
       trainMetrics: false,
       keepModel: false,
+      checkpointEvery: { minutes: 5 },
       targets: [],
       comparisons: [],
     });
@@ -40,9 +41,12 @@ describe("defaults", () => {
     });
   });
 
-  test("name what the test split and models can't be asked for", () => {
+  test("name what the test split, checkpoints and models can't be asked for", () => {
     expect(() => study({ problem, optimizers, test: "never" as never })).toThrow(
       'study: test is "never"; expected "each" or "end".',
+    );
+    expect(() => study({ problem, optimizers, checkpointEvery: { hours: 1 } as never })).toThrow(
+      'study: checkpointEvery is {"hours":1}; expected { steps: 500 } or { minutes: 5 }.',
     );
     expect(() => study({ problem, optimizers, keepModel: "best" as never })).toThrow(
       'study: keepModel is "best"; expected true or false.',
