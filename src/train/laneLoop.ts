@@ -31,7 +31,7 @@ import {
   names,
   stepEntry,
 } from "./laneProgram.js";
-import { learnedModel, modelVariables } from "./learned.js";
+import { bestSummary, learnedModel, modelVariables } from "./learned.js";
 import type { LaneProgress, LaneSink } from "./results.js";
 import {
   bestValues,
@@ -298,17 +298,6 @@ export class LaneLoop {
     return last;
   }
 
-  /** What a lane's best evaluation was, for its summary. */
-  private bestOf(lane: Lane, place: number): Record<string, number> {
-    const best = this.best?.of(lane.number);
-    if (!best || this.atBest.size === 0) return {};
-    return {
-      ...Object.fromEntries([...this.atBest].map(([metric, values]) => [metric, values[place]])),
-      bestStep: best.step,
-      ...(this.perEpoch !== undefined && { bestEpoch: best.step / this.perEpoch }),
-    };
-  }
-
   /** Mean loss and metrics of each lane over a split, named as rows name them: "validationAccuracy". */
   private evaluateSplit(split: SplitName): [string, TypedArray][] {
     return this.meansOver(split).map(([metric, means]) => [metricName(split, metric), means]);
@@ -354,6 +343,7 @@ export class LaneLoop {
     const stepsDone = outcome.stepsDone ?? this.step;
     const shapes = Object.entries(this.program.built.parameters);
     const isWhole = stepsDone === this.training.steps;
+    const best = this.best?.of(lane.number);
     if (isWhole && this.training.keepModel)
       this.sink.model?.(
         lane.number,
@@ -361,16 +351,19 @@ export class LaneLoop {
           step: this.step,
           dtype: this.training.dtype,
           read: (variable) => this.laneValues(variable, place),
-          best: this.best?.of(lane.number),
+          best,
         }),
       );
-    const final = isWhole ? this.bestOf(lane, place) : {};
+    const final =
+      isWhole && best && this.atBest.size > 0
+        ? bestSummary(best, this.atBest, place, this.perEpoch)
+        : undefined;
     const small = shapes.reduce((sum, [, { shape }]) => sum + sizeOf(shape), 0) < keptParameters;
     this.sink.finish(lane.number, {
       stepsDone,
       ...(this.perEpoch !== undefined && { epochsDone: stepsDone / this.perEpoch }),
       timeS: lane.timeS,
-      ...(Object.keys(final).length > 0 && { final }),
+      ...(final && { final }),
       ...(small && {
         parameters: Object.fromEntries(
           shapes.map(([name]) => [name, [...this.laneValues(names.parameter(name), place)]]),
