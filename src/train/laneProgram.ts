@@ -213,6 +213,7 @@ class Builder {
     };
     if (!dataset) return this.evaluated(undefined, context, undefined);
     const size = this.batchExamples(dataset);
+    this.checkStatistics(dataset.train.count, size);
     const { batch, present, examples } = this.stepBatch(step, dataset, size);
     const { loss, metrics } = this.evaluated(
       batch,
@@ -230,6 +231,17 @@ class Builder {
       loss: problem.reduction === "sum" ? total(loss) : mean(loss),
       metrics: Object.fromEntries(Object.entries(metrics).map(([name, values]) => [name, mean(values)])),
     };
+  }
+
+  /** Throws where a rank would take batch statistics of no example: its part of the short last batch is empty. */
+  private checkStatistics(count: number, size: number): void {
+    const { ranks } = this;
+    const rest = count % size;
+    if (rest === 0 || rest > size - size / ranks || Object.keys(this.state).length === 0) return;
+    throw new SlalomError(
+      "option",
+      `training: the last batch has ${rest} examples of ${size}, which leaves one of ${ranks} ranks without any, and the model takes statistics of batches; expected examples for each. Take a batch size that divides ${count}, or one rank.`,
+    );
   }
 
   /** Examples of a step's batch; where that is the whole split it is filled up to what ranks can divide. */

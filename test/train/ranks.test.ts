@@ -3,7 +3,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
 import type { Plan } from "../../src/compile/plan.js";
 import { planProgram } from "../../src/compile/planProgram.js";
-import { perceptron } from "../../src/learn/models/index.js";
+import { batchNorm, dense } from "../../src/learn/layers/index.js";
+import { layersModel, perceptron } from "../../src/learn/models/index.js";
 import { adam, momentum, type OptimizerChoice } from "../../src/learn/optimizers/index.js";
 import { classificationProblem } from "../../src/learn/problems/index.js";
 import { type LaneTraining, laneProgram, stepEntry } from "../../src/train/index.js";
@@ -94,6 +95,22 @@ test("a batch that ranks can't divide is refused with the next that they can", a
   expect(() => laneProgram(training, 1, 2)).toThrow(
     "training: a batch of 31 examples on 2 ranks; expected a multiple of 2, such as 30 or 32. Take another batch size, or other ranks.",
   );
+});
+
+test("batch statistics of a rank without examples are refused", async () => {
+  const training = await classifying(momentum(), { batchSize: 42 });
+  const model = layersModel({
+    name: "normalised",
+    layers: (outputs) => [dense(8), batchNorm(), dense(outputs)],
+  });
+  const normalised = {
+    ...training,
+    problem: classificationProblem({ dataset: training.problem.dataset!, model }),
+  };
+  expect(() => laneProgram(normalised, 1, 2)).toThrow(
+    /the last batch has 6 examples of 42, which leaves one of 2 ranks without any/,
+  );
+  expect(() => laneProgram({ ...normalised, batchSize: 30 }, 1, 2)).not.toThrow();
 });
 
 describe("barriers", () => {
