@@ -7,6 +7,8 @@ import { comparisonChart } from "./charts/comparison.js";
 import { convergenceChart, overlayChart } from "./charts/convergence.js";
 import { distanceChart } from "./charts/distance.js";
 import { heatMapChart } from "./charts/heatMap.js";
+import { learningChart } from "./charts/learning.js";
+import { confusionChart, filtersChart } from "./charts/model.js";
 import { sensitivityChart } from "./charts/sensitivity.js";
 import { trajectoriesChart } from "./charts/trajectories.js";
 import { capitalised, counted, metricName } from "./words.js";
@@ -89,6 +91,12 @@ function chartsOf(analysis: StudyAnalysis): Chart[] {
     ...analysis.comparisons.map(({ id, title, settings }) =>
       trajectoriesChart(analysis, { id: `paths-${slugOf(id)}`, title: `${title}: paths`, settings }),
     ),
+    ...best.flatMap((setting) => [
+      learningChart(analysis, setting, "Loss"),
+      learningChart(analysis, setting, "Accuracy"),
+      confusionChart(setting),
+      filtersChart(setting),
+    ]),
     ...analysis.optimizers.flatMap((optimizer) =>
       metrics.map((metric) => convergenceChart(analysis, optimizer, metric)),
     ),

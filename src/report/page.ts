@@ -64,6 +64,7 @@ const headings: readonly { readonly section: ChartSection; readonly title: strin
   { section: "settings", title: "Settings" },
   { section: "paths", title: "Paths" },
   { section: "convergence", title: "Convergence" },
+  { section: "model", title: "What was learned" },
 ];
 
 /** Widths in user units: the column of the page, and a phone. */

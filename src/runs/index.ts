@@ -4,6 +4,7 @@ export { runId, slugOf } from "./identity.js";
 export { decode, encode } from "./json.js";
 export type { Curve, RunRows, Tail } from "./metrics.js";
 export {
+  hasModel,
   readModel,
   readPredictions,
   type StoredModel,

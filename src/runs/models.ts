@@ -1,4 +1,5 @@
 /** What a run has learned and what it says of examples: files in the run's folder, written whole. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { HostTensor } from "../base/shape.js";
 import { readRecord, writeWhole } from "./files.js";
@@ -44,6 +45,9 @@ export function readModel(folder: string, which: WhichModel): StoredModel {
   const { tensors, metadata } = readSafetensors(modelPath(folder, which));
   return { run: metadata.run, problem: metadata.problem, step: Number(metadata.step), values: tensors };
 }
+
+/** Whether the run keeps that model. */
+export const hasModel = (folder: string, which: WhichModel): boolean => existsSync(modelPath(folder, which));
 
 export const writePredictions = (folder: string, predictions: StoredPredictions): void =>
   writeWhole(join(folder, "predictions.json"), `${encode({ format: storeFormat, ...predictions })}\n`);

@@ -15,7 +15,7 @@ export interface Chart {
 }
 
 /** Under which heading a page shows it. */
-export type ChartSection = "comparison" | "settings" | "convergence" | "paths";
+export type ChartSection = "comparison" | "settings" | "convergence" | "paths" | "model";
 
 /** "Mean of 5 seeds; bands reach from the lowest to the highest." */
 export function seedsSentence(runs: readonly StoredRun[], analysis: StudyAnalysis): string {
