@@ -64,6 +64,13 @@ workers_option() {
   say "--workers $cores"
 }
 
+# The training was told to end and kept everything: under a scheduler the job is put back into the queue.
+requeue() {
+  [ -n "${SLURM_JOB_ID:-}" ] && command -v scontrol > /dev/null 2>&1 || return 0
+  say "Everything is kept; job $SLURM_JOB_ID is queued again."
+  scontrol requeue "$SLURM_JOB_ID"
+}
+
 # launch FOLDER ARGUMENTS...: trains what is missing of FOLDER/study.ts, then copies the drawn figures into
 # FOLDER/figures. With --epochs, --steps or --seeds it is a short form, whose figures stay in the run store.
 launch() {
@@ -101,6 +108,7 @@ launch() {
   "${command[@]}" &
   local child=$!
   trap 'kill -TERM "$child" 2> /dev/null' TERM
+  trap 'kill -USR2 "$child" 2> /dev/null' USR2
   trap : INT
   local code=0
   wait "$child" || code=$?
@@ -109,7 +117,8 @@ launch() {
     code=0
     wait "$child" || code=$?
   done
-  trap - INT TERM
+  trap - INT TERM USR2
+  [ "$code" != 75 ] || requeue
   [ "$code" = 0 ] || exit "$code"
   [ "$short" = 1 ] || copy_figures "$folder" "$out"
 }
