@@ -1,7 +1,7 @@
 /** What a contestant is told: the same words for Slalom and its peers, sent as JSON on the command line. */
 
 export interface Workload {
-  readonly workload: "quadratic" | "softmax" | "perceptron" | "grid";
+  readonly workload: "quadratic" | "softmax" | "perceptron" | "cnn" | "grid";
   readonly optimizer?: "sgd" | "adam";
   readonly batch?: number;
   readonly settings?: Readonly<Record<string, number>>;
@@ -28,7 +28,7 @@ export interface ContestantSpec {
   readonly chunks?: number;
   /** Of Slalom: who computes matrix products. */
   readonly gemm?: "auto" | "wasm";
-  /** Steps of a chunk, for peers that are too slow for a whole epoch. */
+  /** Steps of a chunk, for workloads and peers that are too slow for a whole epoch. */
   readonly chunkSteps?: number;
 }
 

@@ -1,23 +1,25 @@
 /** What a step must at least compute and move, read from its plan; and the time that this machine needs for it. */
-import type { Plan } from "./slalom.js";
+import type { Kernel, Plan } from "./slalom.js";
 import type { Product, Roofs, StepWork } from "./specification.js";
 
 /** Products of an entry, and the least bytes: each variable that a step must touch once, each state twice. */
 export function workOf(plan: Plan, entry: string, batchBytes: number): StepWork {
   const { kernels } = plan.entries[entry];
   const products = kernels.flatMap((kernel): Product[] =>
-    kernel.kind === "gemm"
-      ? [
-          {
-            m: kernel.m,
-            n: kernel.n,
-            k: kernel.k,
-            transA: kernel.a.transposed,
-            transB: kernel.b.transposed,
-            count: kernel.batch.reduce((a, b) => a * b, 1),
-          },
-        ]
-      : [],
+    kernel.kind === "convolution"
+      ? [productOf(kernel)]
+      : kernel.kind === "gemm"
+        ? [
+            {
+              m: kernel.m,
+              n: kernel.n,
+              k: kernel.k,
+              transA: kernel.a.transposed,
+              transB: kernel.b.transposed,
+              count: kernel.batch.reduce((a, b) => a * b, 1),
+            },
+          ]
+        : [],
   );
   const states = plan.buffers.filter(({ name }) => name.startsWith("parameter/") || name.startsWith("slot/"));
   const stateBytes = states.reduce(
@@ -25,6 +27,19 @@ export function workOf(plan: Plan, entry: string, batchBytes: number): StepWork 
     0,
   );
   return { products, bytes: batchBytes + 2 * stateBytes };
+}
+
+/** The product that a convolution is, of patches and filters: its arithmetic, whoever does it. */
+function productOf({ computes, sizes, attributes, lanes }: Kernel & { kind: "convolution" }): Product {
+  const { images, outputHeight, outputWidth, filters, kernelHeight, kernelWidth, channels } = sizes;
+  const positions = images * outputHeight * outputWidth;
+  const taps = (kernelHeight * kernelWidth * channels) / attributes.groups;
+  const [m, n, k] = {
+    y: [positions, filters, taps],
+    x: [positions, taps, filters],
+    w: [filters, taps, positions],
+  }[computes];
+  return { m, n, k, transA: computes === "w", transB: computes === "y", count: lanes };
 }
 
 /** The work divided among `steps` counted steps. */

@@ -1,5 +1,6 @@
 /** Every case, in the order of the report. */
 import type { BenchCase } from "../case.js";
+import { cnn } from "./cnn.js";
 import { exercise2 } from "./grid.js";
 import { perceptron512 } from "./perceptron.js";
 import { quadratic } from "./quadratic.js";
@@ -13,6 +14,7 @@ export const cases: readonly BenchCase[] = [
   softmaxAdam,
   exercise2,
   perceptron512,
+  cnn,
   wasmSoftmaxSgd,
   wasmSoftmaxAdam,
   wasmPerceptron,

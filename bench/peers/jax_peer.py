@@ -1,5 +1,5 @@
 """
-JAX: exercise 1, softmax regression, the perceptron, the grid of exercise 2.
+JAX: exercise 1, softmax regression, the perceptron, the CNN of exercise 3, the grid of exercise 2.
 
 Forms: "scan" (one jit over lax.scan of all steps of an epoch, Adam from optax); "vmap" (the grid: all lanes of a seed
 side by side in that scan). Data are float32 on the device and shuffled every epoch; arguments are donated.
@@ -61,6 +61,28 @@ def perceptron_logits(parameters, inputs):
     return jax.nn.relu(inputs @ hidden + hidden_bias) @ output + output_bias
 
 
+def cnn_parameters():
+    shapes = [(5, 5, 1, 32), (5, 5, 32, 64), (3136, 1024), (1024, 10)]
+    keys = jax.random.split(jax.random.key(0), len(shapes))
+    cut = lambda key, shape: 0.1 * jax.random.truncated_normal(key, -2, 2, shape)
+    return [(cut(key, shape), jnp.full(shape[-1], 0.1)) for key, shape in zip(keys, shapes)]
+
+
+def cnn_logits(parameters, inputs, key):
+    first, second, hidden, output = parameters
+
+    def convolved(x, layer):
+        weight, bias = layer
+        y = jax.lax.conv_general_dilated(x, weight, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        window = (1, 2, 2, 1)
+        return jax.lax.reduce_window(jax.nn.relu(y + bias), -jnp.inf, jax.lax.max, window, window, "VALID")
+
+    x = convolved(convolved(inputs.reshape(-1, 28, 28, 1), first), second)
+    x = jax.nn.relu(x.reshape(len(x), -1) @ hidden[0] + hidden[1])
+    x = jnp.where(jax.random.bernoulli(key, 0.5, x.shape), 2 * x, 0)
+    return x @ output[0] + output[1]
+
+
 def softmax_parameters():
     return jnp.zeros((784, 10)), jnp.zeros(10)
 
@@ -85,12 +107,14 @@ def classifier(parameters, logits):
         def step(state, indices):
             parameters, slots = state
             inputs, targets = images[indices], labels[indices]
-            loss, grads = jax.value_and_grad(lambda p: cross_entropy(logits(p, inputs), targets))(parameters)
+            drop = jax.random.fold_in(key, indices[0])
+            given = lambda p: logits(p, inputs, drop) if spec["workload"] == "cnn" else logits(p, inputs)
+            loss, grads = jax.value_and_grad(lambda p: cross_entropy(given(p), targets))(parameters)
             updates, slots = optimizer.update(grads, slots, parameters)
             return (optax.apply_updates(parameters, updates), slots), loss
 
         order = jax.random.permutation(key, len(images)).reshape(-1, spec["batch"])
-        return jax.lax.scan(step, state, order)
+        return jax.lax.scan(step, state, order[: spec.get("chunkSteps")])
 
     key = jax.random.key(1)
 
@@ -194,6 +218,7 @@ workloads = {
     "quadratic": lambda: quadratic(),
     "softmax": lambda: classifier(softmax_parameters(), softmax_logits),
     "perceptron": lambda: classifier(perceptron_parameters(), perceptron_logits),
+    "cnn": lambda: classifier(cnn_parameters(), cnn_logits),
     "grid": lambda: grid_vmapped(),
 }
 protocol.serve(f"JAX {jax.__version__}", spec["form"], spec["threads"], workloads[spec["workload"]]())

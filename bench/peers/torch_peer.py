@@ -1,7 +1,8 @@
 """
-PyTorch: exercise 1, softmax regression, the perceptron, the grid of exercise 2.
+PyTorch: exercise 1, softmax regression, the perceptron, the CNN of exercise 3, the grid of exercise 2.
 
-Forms: "eager"; "compiled" (torch.compile over the whole step, optimizer included); "vmap" (the grid: torch.func
+Forms: "eager"; "channels-last" (the CNN in that memory format); "compiled" (torch.compile over the whole step, optimizer
+included; the CNN channels last); "vmap" (the grid: torch.func
 over all lanes of a seed). Optimizers are the fused ones. Data are float32 in memory and shuffled every epoch; losses are
 kept as tensors and looked at once at the end.
 """
@@ -70,6 +71,26 @@ def perceptron_logits(parameters, inputs):
     return torch.addmm(output_bias, torch.relu(torch.addmm(hidden_bias, inputs, hidden)), output)
 
 
+def cnn_parameters():
+    def cut(*shape):
+        return torch.nn.init.trunc_normal_(torch.empty(*shape), std=0.1, a=-0.2, b=0.2)
+
+    shapes = [(32, 1, 5, 5), (64, 32, 5, 5), (1024, 3136), (10, 1024)]
+    layout = torch.contiguous_format if spec["form"] == "eager" else torch.channels_last
+    weights = [cut(*s).to(memory_format=layout) if len(s) == 4 else cut(*s) for s in shapes]
+    return [p.requires_grad_() for w in weights for p in (w, torch.full((w.shape[0],), 0.1))]
+
+
+def cnn_logits(parameters, inputs):
+    first, first_bias, second, second_bias, hidden, hidden_bias, output, output_bias = parameters
+    # With one channel both memory formats are the same bytes.
+    x = inputs.view(-1, 28, 28, 1).permute(0, 3, 1, 2)
+    x = F.max_pool2d(F.relu(F.conv2d(x, first, first_bias, padding=2)), 2)
+    x = F.max_pool2d(F.relu(F.conv2d(x, second, second_bias, padding=2)), 2)
+    x = F.dropout(F.relu(F.linear(x.flatten(1), hidden, hidden_bias)), 0.5)
+    return F.linear(x, output, output_bias)
+
+
 def softmax_parameters():
     return [torch.zeros(784, 10, requires_grad=True), torch.zeros(10, requires_grad=True)]
 
@@ -96,7 +117,8 @@ def classifier(parameters, logits):
     def run(chunks):
         losses = []
         for _ in range(chunks):
-            losses += [step(indices) for indices in torch.randperm(len(images)).split(spec["batch"])]
+            batches = torch.randperm(len(images)).split(spec["batch"])
+            losses += [step(indices) for indices in batches[: spec.get("chunkSteps")]]
         return len(losses), float(torch.stack(losses).mean())
 
     return run
@@ -209,6 +231,7 @@ workloads = {
     "quadratic": lambda: quadratic(),
     "softmax": lambda: classifier(softmax_parameters(), softmax_logits),
     "perceptron": lambda: classifier(perceptron_parameters(), perceptron_logits),
+    "cnn": lambda: classifier(cnn_parameters(), cnn_logits),
     "grid": lambda: grid_vmapped() if spec["form"] == "vmap" else grid_one_by_one(),
 }
 protocol.serve(f"PyTorch {torch.__version__}", spec["form"], spec["threads"], workloads[spec["workload"]]())

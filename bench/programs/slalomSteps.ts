@@ -1,6 +1,7 @@
-/** Steps of one lane on one core: exercise 1, softmax regression, the perceptron. */
+/** Steps of one lane, on one core or shared by several: exercise 1, softmax regression, the perceptron, the CNN. */
 import {
   adam,
+  convNet,
   cpuBackend,
   type Dataset,
   type Executable,
@@ -29,29 +30,39 @@ const unlimitedSteps = 1_000_000_000;
 
 export async function stepRunner(spec: Workload & ContestantSpec): Promise<Runner> {
   const training = await trainingOf(spec);
-  const backend = cpuBackend({ gemm: spec.gemm ?? "auto" });
-  const program = laneProgram(training, 1);
+  // A contestant of several threads is one training shared by as many ranks.
+  const backend = cpuBackend({ gemm: spec.gemm ?? "auto", ranks: spec.threads });
+  const program = laneProgram(training, 1, spec.threads);
   const executable = backend.compile(program.program);
   writeInitialValues(executable, training, program);
   const { dataset, batchSize } = training;
   const batchBytes = dataset && batchSize !== "full" ? batchSize * bytesOfExample(dataset) : 0;
   return {
     description: backend.description,
-    work: workOf(planProgram(program.program), stepEntry, batchBytes),
+    work: workOf(planProgram(laneProgram(training, 1).program), stepEntry, batchBytes),
     run: async (chunks) =>
       dataset
-        ? runEpochs(executable, program, chunks, stepsPerEpoch(dataset.train.count, batchSize))
+        ? runEpochs(
+            executable,
+            program,
+            chunks,
+            spec.chunkSteps ?? stepsPerEpoch(dataset.train.count, batchSize),
+          )
         : runFromStart(executable, training, program, chunks),
   };
 }
+
+const models = {
+  softmax: () => softmaxRegression(),
+  perceptron: () => perceptron({ hidden: [512] }),
+  cnn: () => convNet(),
+};
 
 async function trainingOf(spec: Workload): Promise<LaneTraining> {
   const problem =
     spec.workload === "quadratic"
       ? linearRegression()
-      : mnist({
-          model: spec.workload === "perceptron" ? perceptron({ hidden: [512] }) : softmaxRegression(),
-        });
+      : mnist({ model: models[spec.workload as keyof typeof models]() });
   const dataset = await problem.dataset?.load();
   const choice: OptimizerChoice = spec.optimizer === "adam" ? adam(spec.settings) : sgd(spec.settings);
   return {
