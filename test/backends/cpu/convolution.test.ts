@@ -21,10 +21,22 @@ interface Subject {
   readonly convolution: ConvolutionLibrary;
 }
 
-const subjects: Subject[] = allGemm().libraries.flatMap((gemm) => [
-  { title: `im2col over ${gemm.title}`, gemm, convolution: im2colConvolution() },
-  ...(gemm.name === "onednn" ? [{ title: gemm.title, gemm, convolution: selectConvolution(gemm) }] : []),
-]);
+const subjectsOf = (gemm: GemmLibrary): Subject[] => [
+  { title: `im2col over ${gemm.title} ${gemm.version}`, gemm, convolution: im2colConvolution() },
+  ...(gemm.name === "onednn"
+    ? [{ title: `${gemm.title} ${gemm.version}`, gemm, convolution: selectConvolution(gemm) }]
+    : []),
+];
+
+/** Another oneDNN beside the system's, such as a 3.x where the system has a 2.x: the path of libdnnl.so.3. */
+const other = process.env.SLALOM_TEST_ONEDNN;
+const others = other === undefined ? [] : allGemm({ searchPaths: [other] }).libraries.slice(0, 1);
+const subjects: Subject[] = [...allGemm().libraries, ...others].flatMap(subjectsOf);
+
+test.skipIf(other !== undefined)(
+  "another oneDNN: skipped, as SLALOM_TEST_ONEDNN names none (.ci/run does)",
+  ({ skip }) => skip(),
+);
 
 const memory = createSharedMemory(100);
 const operations = { forward: "conv2d", input: "conv2dInput", kernel: "conv2dKernel" } as const;
