@@ -1,11 +1,19 @@
 /** Data sets: the built-in ones by name, those from arrays and files, and the contract that all keep. */
 import { unknownName } from "../../base/errors.js";
+import { cifar10 } from "./cifar10.js";
 import type { DatasetSource } from "./dataset.js";
+import { fashionMnist } from "./fashionMnist.js";
 import { mnistDataset } from "./mnist.js";
 import { blobs, spirals } from "./synthetic.js";
 
 /** The built-in data sets with their default options; nothing is read before `load`. */
-export const datasets: readonly DatasetSource[] = [mnistDataset(), blobs(), spirals()];
+export const datasets: readonly DatasetSource[] = [
+  mnistDataset(),
+  fashionMnist(),
+  cifar10(),
+  blobs(),
+  spirals(),
+];
 
 /** The built-in data set of that name; throws "name" with the valid ones. */
 export function findDataset(name: string): DatasetSource {
@@ -27,6 +35,7 @@ export {
   type NestedNumbers,
   regression,
 } from "./arrays.js";
+export { type Cifar10Options, cifar10 } from "./cifar10.js";
 export {
   checkDataset,
   type Dataset,
@@ -36,6 +45,7 @@ export {
   sourceOf,
   splitNames,
 } from "./dataset.js";
+export { type FashionMnistOptions, fashionMnist } from "./fashionMnist.js";
 export {
   type ArrayNames,
   type CsvDatasetOptions,

@@ -421,9 +421,15 @@ describe("synthetic data", () => {
 });
 
 it("lists the built-in data sets by name", async () => {
-  expect(datasets.map((source) => source.name)).toEqual(["mnist", "blobs", "spirals"]);
+  expect(datasets.map((source) => source.name)).toEqual([
+    "mnist",
+    "fashion-mnist",
+    "cifar10",
+    "blobs",
+    "spirals",
+  ]);
   expect(findDataset("spirals").classes).toBe(2);
   expect(await errorOf(() => findDataset("mnits"))).toBe(
-    'name: unknown data set "mnits". Did you mean "mnist"? Valid: mnist, blobs, spirals.',
+    'name: unknown data set "mnits". Did you mean "mnist"? Valid: mnist, blobs, spirals, cifar10, fashion-mnist.',
   );
 });

@@ -1,0 +1,54 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { cifar10, decodeCifar } from "../../../src/learn/datasets/cifar10.js";
+import { fashionMnist } from "../../../src/learn/datasets/fashionMnist.js";
+
+const installed = existsSync("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz");
+
+describe("cifar10", () => {
+  const example = Uint8Array.from({ length: 3073 }, (_, i) =>
+    i === 0 ? 7 : Math.floor((i - 1) / 1024) * 50 + (i % 32),
+  );
+
+  it("brings channels last and reads files one after the other", () => {
+    const split = decodeCifar([
+      { file: "a", bytes: example },
+      { file: "b", bytes: example.with(0, 3) },
+    ]);
+    expect([...split.targets.data]).toEqual([7, 3]);
+    expect(split.inputs.shape).toEqual([2, 32, 32, 3]);
+    expect([...split.inputs.data.slice(0, 6)]).toEqual([1, 51, 101, 2, 52, 102]);
+    expect([...split.inputs.data.slice(3072 + 31 * 3, 3072 + 33 * 3)]).toEqual([0, 50, 100, 1, 51, 101]);
+  });
+
+  it("names a truncated file, a missing one and one that is not the original", async () => {
+    expect(() => decodeCifar([{ file: "a.bin", bytes: example.slice(1) }])).toThrow(
+      'CIFAR-10 file "a.bin", byte 3072: received the end of the file; expected a multiple of 3073 bytes',
+    );
+    const folder = mkdtempSync(join(tmpdir(), "slalom-cifar-"));
+    await expect(cifar10({ folder }).load()).rejects.toThrow("there is no such file");
+    writeFileSync(join(folder, "data_batch_1.bin"), example);
+    await expect(cifar10({ folder }).load()).rejects.toThrow("is not the original: received 3073 bytes");
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe("fashionMnist", () => {
+  it.skipIf(!installed)(
+    "reads Debian's files, 6,000 training images a class (needs dataset-fashion-mnist)",
+    async () => {
+      const { train, validation, test } = await fashionMnist().load();
+      expect([train.count, validation?.count, test?.count]).toEqual([50_000, 10_000, 10_000]);
+      const counts = new Array(10).fill(0);
+      for (const part of [train, validation!]) for (const label of part.targets.data) counts[label]++;
+      expect(counts).toEqual(new Array(10).fill(6000));
+      expect([...train.targets.data.slice(0, 4)]).toEqual([9, 0, 0, 3]);
+    },
+  );
+
+  it("refuses another shape", () => {
+    expect(() => fashionMnist({ shape: "square" as never })).toThrow('received shape "square"');
+  });
+});
