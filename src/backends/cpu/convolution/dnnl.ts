@@ -42,7 +42,6 @@ export const argumentOf = {
 
 /** Enumerators of the C interface. */
 const float32 = 3;
-const bfloat16 = 2;
 const anyFormat = 1;
 const forwardTraining = 64;
 const direct = 1;
@@ -56,8 +55,6 @@ const allocate = 0xffffffffffffffffn;
 /** sizeof(dnnl_memory_desc_t) and sizeof(dnnl_convolution_desc_t) of version 2. */
 const memoryDescriptorBytes = 696;
 const convolutionDescriptorBytes = 5976;
-
-export type ElementType = "float32" | "bfloat16";
 
 export class Dnnl {
   private readonly functions = new Map<string, NativeFunction>();
@@ -84,8 +81,8 @@ export class Dnnl {
     );
   }
 
-  descriptor({ extents, strides }: Layout, type: ElementType = "float32"): Pointer {
-    const element = type === "float32" ? float32 : bfloat16;
+  /** Of a float32 tensor. */
+  descriptor({ extents, strides }: Layout): Pointer {
     const dims = this.integers(extents);
     const [name, last] =
       strides === "any" ? (["tag", anyFormat] as const) : (["strides", this.integers(strides)] as const);
@@ -97,7 +94,7 @@ export class Dnnl {
         `uint64, int, uint64, int, ${kind}`,
         extents.length,
         dims,
-        element,
+        float32,
         last,
       );
     }
@@ -108,7 +105,7 @@ export class Dnnl {
       descriptor,
       extents.length,
       dims,
-      element,
+      float32,
       last,
     );
     return descriptor;
@@ -192,14 +189,14 @@ export class Dnnl {
       args[2 * i] = BigInt(argument);
       args[2 * i + 1] = memory;
     });
+    this.kept.push(new Uint8Array(args.buffer));
     const address = this.library.addressOfBytes(args);
     const execute = this.function("int dnnl_primitive_execute(uint64, uint64, int, uint64)");
     const { stream } = this;
     const count = tensors.length;
     return () => {
       const status = execute(primitive, stream, count, address);
-      // `args` is named so that it lives as long as the call.
-      if (status !== 0) throw this.refused("dnnl_primitive_execute", status, args.length);
+      if (status !== 0) throw this.refused("dnnl_primitive_execute", status);
     };
   }
 
@@ -315,7 +312,7 @@ export class Dnnl {
     return this.library.addressOfBytes(array);
   }
 
-  private refused(name: string, status: unknown, _kept = 0): SlalomError {
+  private refused(name: string, status: unknown): SlalomError {
     return new SlalomError(
       "library",
       `oneDNN at ${this.library.path}: ${name} failed with status ${String(status)}.`,

@@ -21,19 +21,16 @@ export const im2colConvolution = (): ConvolutionLibrary => ({
   workspaceBytes: (specs) =>
     specs.reduce((most, spec) => Math.max(most, isPlainProduct(spec) ? 0 : blockOf(spec).bytes), 0),
   bind(memory, workspace, gemm): BoundConvolution {
-    const prepared: Patches[] = [];
     return {
       prepare(spec) {
         const patches = instantiatePatches(memory, spec);
-        prepared.push(patches);
         const call = isPlainProduct(spec)
           ? asProduct(spec, gemm, patches)
           : overBlocks(spec, gemm, patches, workspace);
         return guarded(spec, memory.buffer.byteLength, call);
       },
-      release() {
-        prepared.length = 0;
-      },
+      // Its modules are the garbage collector's.
+      release() {},
     };
   },
 });

@@ -21,14 +21,18 @@ export function openOneDnnConvolution(path: string): ConvolutionLibrary {
     path,
     workspaceBytes: fallback.workspaceBytes,
     bind(memory, workspaceOffset, gemm) {
-      const dnnl = new Dnnl(library, version.startsWith("2.") ? 2 : 3);
+      // Most programs have no convolutions: nothing is made before the first.
+      let dnnl: Dnnl | undefined;
       const base = BigInt(library.addressOf(memory));
       const others = fallback.bind(memory, workspaceOffset, gemm);
       return {
-        prepare: (spec) =>
-          (spec.dtype === "float32" ? prepare(dnnl, base, memory, spec) : undefined) ?? others.prepare(spec),
+        prepare(spec) {
+          if (spec.dtype !== "float32") return others.prepare(spec);
+          dnnl ??= new Dnnl(library, version.startsWith("2.") ? 2 : 3);
+          return prepare(dnnl, base, memory, spec) ?? others.prepare(spec);
+        },
         release() {
-          dnnl.release();
+          dnnl?.release();
           others.release();
         },
       };
