@@ -30,7 +30,12 @@ const subjectsOf = (gemm: GemmLibrary): Subject[] => [
 
 /** Another oneDNN beside the system's, such as a 3.x where the system has a 2.x: the path of libdnnl.so.3. */
 const other = process.env.SLALOM_TEST_ONEDNN;
-const others = other === undefined ? [] : allGemm({ searchPaths: [other] }).libraries.slice(0, 1);
+const others =
+  other === undefined ? [] : allGemm({ searchPaths: [other] }).libraries.filter(({ path }) => path === other);
+
+test.runIf(other !== undefined)("the library that SLALOM_TEST_ONEDNN names is taken", () => {
+  expect(others.map(({ name }) => name)).toEqual(["onednn"]);
+});
 const subjects: Subject[] = [...allGemm().libraries, ...others].flatMap(subjectsOf);
 
 test.skipIf(other !== undefined)(

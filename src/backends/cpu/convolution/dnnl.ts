@@ -46,6 +46,7 @@ const anyFormat = 1;
 const forwardTraining = 64;
 const direct = 1;
 const reluOf = { 2: 31, 3: 32 } as const;
+const queryImplementation = 8;
 const queryWeights = 131;
 const queryWeightsGradient = 132;
 const cpu = 1;
@@ -130,6 +131,19 @@ export class Dnnl {
       if (error instanceof SlalomError) return undefined;
       throw error;
     }
+  }
+
+  /** The name of the kernels behind a description, such as "brgconv:avx512_core" or "ref:any". */
+  implementationOf(description: Pointer): string {
+    this.call(
+      "dnnl_primitive_desc_query",
+      "uint64, int, int, uint64",
+      description,
+      queryImplementation,
+      0,
+      this.scratchAddress,
+    );
+    return this.library.readText(this.scratch[0]);
   }
 
   /** How the convolution of that description wants its weights, or gives their gradient. */

@@ -15,6 +15,8 @@ export interface NativeLibrary {
   optional(prototype: string): NativeFunction | undefined;
   /** Reads `count` 32-bit integers at a pointer that a function returned. */
   readInts(pointer: unknown, count: number): Int32Array;
+  /** The text that ends with a zero byte at an address. */
+  readText(address: bigint): string;
   /** Address of the first byte of a memory; it stays, as the memory never grows. */
   addressOf(memory: WasmMemory): number;
   /** Address of the first byte of an array of more than 64 bytes; smaller ones move. */
@@ -25,6 +27,7 @@ export interface NativeLibrary {
 interface Koffi {
   load(path: string): { func(prototype: string): NativeFunction };
   decode(pointer: unknown, type: string): Int32Array;
+  decode(pointer: unknown, type: "char", length: number): string;
   address(view: ArrayBufferView): bigint;
 }
 
@@ -47,6 +50,7 @@ export function openLibrary(path: string): NativeLibrary {
       }
     },
     readInts: (pointer, count) => koffi.decode(pointer, `int [${count}]`),
+    readText: (address) => koffi.decode(address, "char", -1),
     addressOf: (memory) => Number(koffi.address(new Uint8Array(memory.buffer))),
     addressOfBytes: (bytes) => BigInt(koffi.address(bytes)),
   };
