@@ -21,7 +21,10 @@ import { type DefinedOperation, defineOperation } from "./define.js";
 import { alignAxis, moveAxis, reshapeTo } from "./movement.js";
 import { formatWindow, isWindow, outputExtents } from "./window.js";
 
-/** The extents of one convolution, whichever of its three tensors is computed. */
+/**
+ * The extents of one convolution, whichever of its three tensors is computed: x [images, height, width, channels], w
+ * [filters, kernelHeight, kernelWidth, channels / groups], y [images, outputHeight, outputWidth, filters].
+ */
 export interface ConvolutionSizes {
   readonly images: number;
   readonly height: number;

@@ -14,6 +14,7 @@ import {
   type Local,
   ModuleBuilder,
   type Operand,
+  type Statement,
   select,
   v128,
   type WasmMemory,
@@ -116,18 +117,32 @@ function emitMove(module: ModuleBuilder, name: "gather" | "scatter", spec: Convo
 }
 
 /** Copies `bytes`, a multiple of 4; both addresses move on behind them. */
-function copyRun(f: FunctionBuilder, from: Local<"i32">, to: Local<"i32">, bytes: Operand<"i32">): void {
-  const end = f.let(i32.add(from, bytes));
+const copyRun = (f: FunctionBuilder, from: Local<"i32">, to: Local<"i32">, bytes: Operand<"i32">): void =>
+  walkRun(f, from, to, bytes, {
+    bytes: 4,
+    vector: () => v128.store(to, v128.load(from)),
+    one: () => i32.store(to, i32.load(from)),
+  });
+
+/** Emits a step for every 16 bytes, and one of `bytes` for each that is left; both addresses move along. */
+function walkRun(
+  f: FunctionBuilder,
+  from: Local<"i32">,
+  to: Local<"i32">,
+  count: Operand<"i32">,
+  step: { readonly bytes: number; vector(): Statement; one(): Statement },
+): void {
+  const end = f.let(i32.add(from, count));
   const whole = f.let(i32.add(from, i32.and(i32.sub(end, from), -16)));
   f.while(i32.ne(from, whole), () => {
-    f.do(v128.store(to, v128.load(from)));
+    f.do(step.vector());
     f.add(from, 16);
     f.add(to, 16);
   });
   f.while(i32.ne(from, end), () => {
-    f.do(i32.store(to, i32.load(from)));
-    f.add(from, 4);
-    f.add(to, 4);
+    f.do(step.one());
+    f.add(from, step.bytes);
+    f.add(to, step.bytes);
   });
 }
 
@@ -142,11 +157,11 @@ function zeroRun(f: FunctionBuilder, at: Local<"i32">, bytes: Operand<"i32">): v
 interface Arithmetic {
   readonly bytes: number;
   /** to += from, 16 bytes. */
-  addVector(to: Code<"i32">, from: Code<"i32">): ReturnType<typeof v128.store>;
-  addOne(to: Code<"i32">, from: Code<"i32">): ReturnType<typeof v128.store>;
+  addVector(to: Code<"i32">, from: Code<"i32">): Statement;
+  addOne(to: Code<"i32">, from: Code<"i32">): Statement;
   /** One output, with its bias (if there is one) and cut at 0 (if so). */
-  finishOne(at: Code<"i32">, bias: Code<"i32"> | undefined, relu: boolean): ReturnType<typeof v128.store>;
-  finishVector(at: Code<"i32">, bias: Code<"i32"> | undefined, relu: boolean): ReturnType<typeof v128.store>;
+  finishOne(at: Code<"i32">, bias: Code<"i32"> | undefined, relu: boolean): Statement;
+  finishVector(at: Code<"i32">, bias: Code<"i32"> | undefined, relu: boolean): Statement;
 }
 
 const arithmetics: { readonly float32: Arithmetic; readonly float64: Arithmetic } = {
@@ -179,26 +194,14 @@ const arithmetics: { readonly float32: Arithmetic; readonly float64: Arithmetic 
 };
 
 /** Adds a run; both addresses move on behind it. */
-function addRun(
+const addRun = (
   f: FunctionBuilder,
   { addVector, addOne, bytes }: Arithmetic,
   from: Local<"i32">,
   to: Local<"i32">,
   count: Operand<"i32">,
-): void {
-  const end = f.let(i32.add(from, count));
-  const whole = f.let(i32.add(from, i32.and(i32.sub(end, from), -16)));
-  f.while(i32.ne(from, whole), () => {
-    f.do(addVector(to, from));
-    f.add(from, 16);
-    f.add(to, 16);
-  });
-  f.while(i32.ne(from, end), () => {
-    f.do(addOne(to, from));
-    f.add(from, bytes);
-    f.add(to, bytes);
-  });
-}
+): void =>
+  walkRun(f, from, to, count, { bytes, vector: () => addVector(to, from), one: () => addOne(to, from) });
 
 function emitFinish(module: ModuleBuilder, spec: ConvolutionSpec, arithmetic: Arithmetic): void {
   const { filters, bias = false, relu = false } = spec;

@@ -1,32 +1,16 @@
 /** The one interface to convolutions, whoever computes them. */
+import type { ConvolutionSizes } from "../../../graph/operations/convolution.js";
+import type { ConvolutionAttributes } from "../../../graph/tensor.js";
 import type { BoundGemm } from "../gemm/index.js";
 import type { WasmMemory } from "../wasm/index.js";
 
 /** Which tensor is computed: y = conv(x, w); x = adjoint(y, w); w = adjoint(x, y). */
 export type ConvolutionDirection = "forward" | "input" | "kernel";
 
-/** A convolution of fixed shape; everything row-major, channels last, contiguous. */
-export interface ConvolutionSpec {
+/** A convolution of fixed shape; x, w and y are row-major, channels last, contiguous. */
+export interface ConvolutionSpec extends ConvolutionSizes, ConvolutionAttributes {
   readonly direction: ConvolutionDirection;
   readonly dtype: "float32" | "float64";
-  /** x [images, height, width, channels]. */
-  readonly images: number;
-  readonly height: number;
-  readonly width: number;
-  readonly channels: number;
-  /** w [filters, kernelHeight, kernelWidth, channels / groups]. */
-  readonly filters: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  /** y [images, outputHeight, outputWidth, filters]. */
-  readonly outputHeight: number;
-  readonly outputWidth: number;
-  readonly stride: readonly [number, number];
-  /** [[top, bottom], [left, right]]. */
-  readonly padding: readonly [readonly [number, number], readonly [number, number]];
-  /** 1: taps are neighbours. */
-  readonly dilation: readonly [number, number];
-  readonly groups: number;
   /** Forward only: y = conv(x, w) + bias [filters]. */
   readonly bias?: boolean;
   /** Forward only: y = max(y, 0) in the end. */
