@@ -167,7 +167,16 @@ function train(onExit: OnExit): Command {
     .option("--batch <n>", "examples of a batch, or full", batchSize)
     .option("--seed <n>", "of initial values and the order of batches", integerFromZero, 0)
     .option("--no-shuffle", "take the data in their own order at each epoch")
-    .addOption(new Option("--dtype <type>", "precision").choices(["float32", "float64"]).default("float32"))
+    .addOption(
+      new Option("--dtype <type>", "of parameters and sums")
+        .choices(["float32", "float64"])
+        .default("float32"),
+    )
+    .addOption(
+      new Option("--precision <type>", "what products multiply; bfloat16 wants AMX or AVX-512 BF16")
+        .choices(["float32", "bfloat16"])
+        .default("float32"),
+    )
     .option(
       "--evaluate-every <n>",
       "steps between evaluations (default: an epoch, or a hundredth)",
@@ -198,7 +207,15 @@ function train(onExit: OnExit): Command {
       Backend,
       Pick<
         TrainOptions,
-        "optimizer" | "seed" | "steps" | "epochs" | "shuffle" | "dtype" | "evaluateEvery" | "recordEvery"
+        | "optimizer"
+        | "seed"
+        | "steps"
+        | "epochs"
+        | "shuffle"
+        | "dtype"
+        | "precision"
+        | "evaluateEvery"
+        | "recordEvery"
       > {
     set?: Readonly<Record<string, number>>;
     batch?: number | "full";
@@ -210,7 +227,8 @@ function train(onExit: OnExit): Command {
   }
   return command.action(async (problem: string, options: Parsed) => {
     exclusive(command, options.epochs !== undefined && options.steps !== undefined, "--epochs and --steps");
-    const { optimizer, seed, steps, epochs, shuffle, dtype, evaluateEvery, recordEvery, name } = options;
+    const { optimizer, seed, steps, epochs, shuffle, dtype, precision, evaluateEvery, recordEvery, name } =
+      options;
     const { train: trainOne } = await import("./train.js");
     const code = await trainOne(
       problem,
@@ -223,6 +241,7 @@ function train(onExit: OnExit): Command {
         batchSize: options.batch,
         shuffle,
         dtype,
+        precision,
         evaluateEvery,
         recordEvery,
         targets: options.target ?? [],

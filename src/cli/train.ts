@@ -14,7 +14,15 @@ import { type TrainedStudy, trainStudies, withTemporaryStore } from "./training.
 export interface TrainOptions
   extends Pick<
     StudyOptions,
-    "name" | "steps" | "epochs" | "batchSize" | "shuffle" | "dtype" | "evaluateEvery" | "recordEvery"
+    | "name"
+    | "steps"
+    | "epochs"
+    | "batchSize"
+    | "shuffle"
+    | "dtype"
+    | "precision"
+    | "evaluateEvery"
+    | "recordEvery"
   > {
   readonly optimizer: string;
   readonly settings: Readonly<Record<string, number>>;
@@ -71,6 +79,7 @@ function printRun(run: StoredRun, { study }: TrainedStudy, output: Output): void
     ...batch,
     `seed ${configuration.seed}`,
     study.dtype,
+    ...(study.precision === "float32" ? [] : [`products in ${study.precision}`]),
   ];
   output.text(`${style.bold(study.title)}\n${style.dim(wrapped(facts.join(" · "), output.width))}\n`);
   output.text(lossTable(run, output));

@@ -157,7 +157,7 @@ function count(plan: Plan, kernel: Kernel): Counted {
   }
 }
 
-function countGemm({ m, n, k, a, b, c, batch, dtype, accumulate }: GemmKernel): Counted {
+function countGemm({ m, n, k, a, b, c, batch, dtype, accumulate, precision }: GemmKernel): Counted {
   // An operand that stands still in a batch dimension is read once for all of it.
   const matrices = (strides: readonly number[]): number =>
     sizeOf(batch.filter((_, dimension) => strides[dimension] !== 0));
@@ -166,11 +166,13 @@ function countGemm({ m, n, k, a, b, c, batch, dtype, accumulate }: GemmKernel): 
     matrices(b.batchStrides) * k * n +
     matrices(c.batchStrides) * m * n * (accumulate ? 2 : 1);
   return {
-    shape: `${batch.length > 0 ? `${batch.join("x")} of ` : ""}${m}x${n}x${k}`,
+    shape: `${batch.length > 0 ? `${batch.join("x")} of ` : ""}${m}x${n}x${k}${rounded(precision)}`,
     flops: 2 * sizeOf(batch) * m * n * k,
     bytes: elements * bytesOf(dtype),
   };
 }
+
+const rounded = (precision: string | undefined): string => (precision ? ` in ${precision}` : "");
 
 function countConvolution(kernel: ConvolutionKernel): Counted {
   const { computes, sizes, attributes, lanes, dtype, x, w, y } = kernel;
@@ -185,7 +187,7 @@ function countConvolution(kernel: ConvolutionKernel): Counted {
   const lanesShown = lanes > 1 ? `${lanes} of ` : "";
   const shape = `${lanesShown}${images}x${height}x${width}x${channels} * ${filters}x${kernelHeight}x${kernelWidth}`;
   return {
-    shape: computes === "y" ? shape : `${shape}, for ${computes}`,
+    shape: `${shape}${computes === "y" ? "" : `, for ${computes}`}${rounded(attributes.precision)}`,
     flops: 2 * lanes * outputs * perFilter,
     bytes: elements * bytesOf(dtype),
   };

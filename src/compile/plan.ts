@@ -148,6 +148,8 @@ export interface GemmKernel {
   readonly b: GemmOperand;
   readonly c: GemmOperand;
   readonly accumulate: boolean;
+  /** What float32 operands are rounded to before they are multiplied; absent: they are not. */
+  readonly precision?: "bfloat16";
   /** Extents of the loops around the product, outermost first. */
   readonly batch: readonly number[];
 }

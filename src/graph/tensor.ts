@@ -60,6 +60,12 @@ export interface OperationAttributes extends ElementwiseAttributes {
   spreadPool2d: PoolAttributes & { readonly input: Pair };
 }
 
+/** Of operations that sum products of two operands. */
+export interface ProductAttributes {
+  /** Operands in float32 are rounded to this before they are multiplied; sums stay float32. Absent: they are not. */
+  readonly precision?: "bfloat16";
+}
+
 /** A number for the rows and one for the columns of an image. */
 export type Pair = readonly [number, number];
 
@@ -69,7 +75,7 @@ export interface WindowAttributes {
   readonly padding: readonly [Pair, Pair];
 }
 
-export interface ConvolutionAttributes extends WindowAttributes {
+export interface ConvolutionAttributes extends WindowAttributes, ProductAttributes {
   /** Distance between neighbouring taps of the window; 1: no gaps. */
   readonly dilation: Pair;
   /** Channels and filters fall into that many groups that see nothing of one another. */
@@ -126,7 +132,7 @@ export type None = Readonly<Record<never, never>>;
  * General contraction. Axis lists pair up: `batch[0][i]` of the left with `batch[1][i]` of the right, likewise
  * `contract`. Output axes: batch, then the left's remaining axes, then the right's.
  */
-export interface DotAttributes {
+export interface DotAttributes extends ProductAttributes {
   readonly batch: readonly [readonly number[], readonly number[]];
   readonly contract: readonly [readonly number[], readonly number[]];
 }

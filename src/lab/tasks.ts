@@ -40,6 +40,7 @@ export function recordOf(study: Study, versions: Versions, deterministic: boolea
     ...(study.test !== "each" && { test: study.test }),
     ...(study.trainMetrics && { trainMetrics: true }),
     ...(study.keepModel && { keepModel: true }),
+    ...(study.precision !== "float32" && { precision: study.precision }),
     ...(comparisons.length > 0 && {
       comparisons: comparisons.map((comparison) => ({
         ...comparison,
@@ -95,6 +96,7 @@ export function configurationsOf(
           steps,
           shuffle: study.shuffle,
           dtype: study.dtype,
+          ...(study.precision !== "float32" && { precision: study.precision }),
           backend,
         },
       })),
@@ -146,6 +148,7 @@ export function laneTraining(study: Study, dataset: Dataset | undefined, task: T
     steps,
     shuffle,
     dtype,
+    ...(study.precision !== "float32" && { precision: study.precision }),
     evaluate: evaluated.filter((split) => study.test === "each" || split !== "test"),
     evaluateAtEnd: evaluated.filter((split) => study.test === "end" && split === "test"),
     trainMetrics: study.trainMetrics && isBatched,

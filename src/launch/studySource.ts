@@ -43,6 +43,7 @@ export interface TrainArguments
     | "batchSize"
     | "shuffle"
     | "dtype"
+    | "precision"
     | "evaluateEvery"
     | "recordEvery"
     | "targets"

@@ -82,6 +82,8 @@ export interface RunConfiguration {
   readonly steps: number;
   readonly shuffle: boolean;
   readonly dtype: "float32" | "float64";
+  /** What operands of products are rounded to; absent: nothing. */
+  readonly precision?: "bfloat16";
   readonly backend: string;
 }
 

@@ -19,6 +19,8 @@ export interface LaneTraining {
   readonly steps: number;
   readonly shuffle: boolean;
   readonly dtype: "float32" | "float64";
+  /** What products of matrices and of images with filters round their operands to; absent: nothing. */
+  readonly precision?: "bfloat16";
   /** Splits to evaluate, apart from what training itself shows. */
   readonly evaluate: readonly SplitName[];
   /**

@@ -18,7 +18,7 @@ import {
   type Evaluation,
   type Parameters,
 } from "../learn/problems/problem.js";
-import { batch as batchGraph, grad } from "../transform/index.js";
+import { batch as batchGraph, grad, withProductPrecision } from "../transform/index.js";
 import { evaluationBatchSize, preparedBatch } from "./batches.js";
 import { hasExactLoss, type LaneTraining, stepsPerEpoch } from "./configuration.js";
 
@@ -352,12 +352,15 @@ class Builder {
       outputs.map(([, tensor]) => tensor),
       this.laneVariables,
     );
-    const outward = outputs.map(([name], i): [string, Tensor] => {
-      // The step counter and the like are one for all lanes.
-      const isShared = i < Object.keys(updates).length && !this.lanesOf.has(name);
-      return [name, isShared ? batched[i].tensor : alignAxis(batched[i], 0, this.lanes)];
-    });
     const count = Object.keys(updates).length;
+    const aligned = outputs.map(([name], i): Tensor => {
+      // The step counter and the like are one for all lanes.
+      const isShared = i < count && !this.lanesOf.has(name);
+      return isShared ? batched[i].tensor : alignAxis(batched[i], 0, this.lanes);
+    });
+    const { precision } = this.training;
+    const tensors = precision ? withProductPrecision(aligned, precision) : aligned;
+    const outward = outputs.map(([name], i): [string, Tensor] => [name, tensors[i]]);
     return {
       updates: Object.fromEntries(outward.slice(0, count)),
       traces: Object.fromEntries(outward.slice(count)),

@@ -1,3 +1,4 @@
 /** Transformations of graphs: differentiation and batching. */
 export { grad, hessianVectorProduct, vjp } from "./grad.js";
+export { withProductPrecision } from "./productPrecision.js";
 export { batch, type VmapOptions, vmap } from "./vmap.js";

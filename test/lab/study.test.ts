@@ -27,6 +27,7 @@ describe("defaults", () => {
       batchSize: 20,
       shuffle: true,
       dtype: "float32",
+      precision: "float32",
       test: "each",
       trainMetrics: false,
       keepModel: false,
@@ -39,6 +40,16 @@ describe("defaults", () => {
       steps: 1000,
       batchSize: "full",
     });
+  });
+
+  test("round operands of products only where they are float32", () => {
+    expect(study({ problem, optimizers, precision: "bfloat16" })).toMatchObject({ precision: "bfloat16" });
+    expect(() => study({ problem, optimizers, precision: "float16" as never })).toThrow(
+      'study: precision is "float16"; expected "float32" or "bfloat16".',
+    );
+    expect(() => study({ problem, optimizers, precision: "bfloat16", dtype: "float64" })).toThrow(
+      'study: precision is "bfloat16" and dtype "float64"; expected dtype "float32" with it.',
+    );
   });
 
   test("name what the test split, checkpoints and models can't be asked for", () => {

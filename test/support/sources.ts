@@ -33,7 +33,7 @@ export function filesBelow(folder: string, endings: readonly string[]): string[]
   return entries
     .map((entry) => `${folder}/${entry.replaceAll("\\", "/")}`)
     .filter((path) => endings.some((ending) => path.endsWith(ending)))
-    .filter((path) => !/(^|\/)(node_modules|dist|runs)\//.test(path.replace(/^(src|test)\//, "")))
+    .filter((path) => !/(^|\/)(node_modules|\.venv|dist|runs)\//.test(path.replace(/^(src|test)\//, "")))
     .sort();
 }
 

@@ -1,7 +1,9 @@
 /** Networks for images in training: they learn, states follow, lanes and backends agree. */
 import { describe, expect, test } from "vitest";
+import { selectGemm } from "../../src/backends/cpu/gemm/index.js";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
 import { referenceBackend } from "../../src/backends/reference/index.js";
+import { roundedToBfloat16 } from "../../src/base/bfloat16.js";
 import type { Backend } from "../../src/compile/backend.js";
 import { sourceOf } from "../../src/learn/datasets/dataset.js";
 import { classification } from "../../src/learn/datasets/index.js";
@@ -130,5 +132,25 @@ describe("the same everywhere", () => {
         close(together[name].slice(lane * size, (lane + 1) * size), values, 2e-4);
       }
     });
+  });
+
+  test("products in bfloat16 change parameters a little, which themselves keep all digits of float32", () => {
+    const run = { ...descent(tiny({ filters: [2, 3], hidden: 5 }), [0.05], "float32"), steps: 4 };
+    const exact = trained(referenceBackend(), run);
+    const rounding = trained(referenceBackend(), { ...run, precision: "bfloat16" });
+    for (const [name, values] of Object.entries(rounding)) {
+      close(values, exact[name], 0.1);
+      expect(values).not.toEqual(exact[name]);
+      expect(values).not.toEqual([...roundedToBfloat16(Float32Array.from(values))]);
+    }
+  });
+
+  test.skipIf(!selectGemm().library.bfloat16)("products in bfloat16: cpu against reference", () => {
+    const model = tiny({ filters: [2, 3], hidden: 5, batchNorm: true });
+    const run: LaneTraining = { ...descent(model, [0.05], "float32"), steps: 3, precision: "bfloat16" };
+    const expected = trained(referenceBackend(), run);
+    // A sum that rounds otherwise may put an operand on the other side of a tie.
+    for (const [name, values] of Object.entries(trained(cpuBackend(), run)))
+      close(values, expected[name], 2e-3);
   });
 });

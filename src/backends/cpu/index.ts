@@ -2,10 +2,11 @@
 import { availableParallelism } from "node:os";
 import { checkKeys, SlalomError } from "../../base/errors.js";
 import type { Backend } from "../../compile/backend.js";
+import type { Plan } from "../../compile/plan.js";
 import { planProgram } from "../../compile/planProgram.js";
 import { selectConvolution } from "./convolution/index.js";
 import { CpuExecutable } from "./executable.js";
-import { type GemmChoice, selectGemm } from "./gemm/index.js";
+import { type GemmChoice, type GemmLibrary, selectGemm } from "./gemm/index.js";
 import { MemoryPool } from "./memoryPool.js";
 import { Followers } from "./ranks/followers.js";
 import { detectFeatures } from "./wasm/index.js";
@@ -65,7 +66,9 @@ export function cpuBackend(options: CpuBackendOptions = {}): CpuBackend {
           `program ${program.name}: is for ${needed} ranks, and the backend has ${ranks}; expected as many, or 1.`,
         );
       }
-      return new CpuExecutable(planProgram(program), program.traceCapacity, {
+      const plan = planProgram(program);
+      checkPrecision(plan, gemm);
+      return new CpuExecutable(plan, program.traceCapacity, {
         gemm,
         convolution: selectConvolution(gemm),
         features,
@@ -76,6 +79,22 @@ export function cpuBackend(options: CpuBackendOptions = {}): CpuBackend {
     },
     close: async () => followers?.close(),
   };
+}
+
+/** Throws "device" where a plan rounds to what nothing here multiplies. */
+function checkPrecision({ name, entries }: Plan, gemm: GemmLibrary): void {
+  const rounds = Object.values(entries).some(({ kernels }) =>
+    kernels.some(
+      (kernel) =>
+        (kernel.kind === "gemm" && kernel.precision !== undefined) ||
+        (kernel.kind === "convolution" && kernel.attributes.precision !== undefined),
+    ),
+  );
+  if (!rounds || gemm.bfloat16) return;
+  throw new SlalomError(
+    "device",
+    `program ${name}: asks for products in bfloat16, which ${gemm.title} does not make on this processor; expected oneDNN on a processor with AVX-512 BF16 or AMX. Take precision "float32", or --gemm onednn on such a machine.`,
+  );
 }
 
 /** More threads than any machine of today has cores: a mistake, not a wish. */

@@ -46,11 +46,12 @@ function prepareConvolution(kernel: ConvolutionKernel, plan: Plan, bound: BoundC
 
 /** The product as a function without arguments: all offsets are known. */
 function prepareProduct(kernel: GemmKernel, plan: Plan, bound: BoundGemm): () => void {
-  const { dtype, a, b, c, batch } = kernel;
+  const { dtype, a, b, c, batch, precision } = kernel;
   // The innermost batch dimension is the library's; the others become calls of their own.
   const count = batch.at(-1) ?? 1;
   const call = bound.prepare({
     dtype,
+    ...(precision && { precision }),
     m: kernel.m,
     n: kernel.n,
     k: kernel.k,

@@ -3,7 +3,7 @@ import type { Plan } from "../../compile/plan.js";
 import { planForRank } from "../../compile/planForRank.js";
 import type { BoundConvolution, ConvolutionLibrary } from "./convolution/index.js";
 import { type EmittedPlan, emitPlan, exportedEntry } from "./emitPlan.js";
-import type { GemmLibrary } from "./gemm/index.js";
+import type { BoundGemm, GemmLibrary } from "./gemm/index.js";
 import { convolutionSpec, prepareLibraryCall } from "./libraryCalls.js";
 import { mathImports } from "./loops/index.js";
 import { meetingBytes } from "./ranks/barrier.js";
@@ -29,6 +29,7 @@ export class RankProgram {
   private readonly convolutionBytes: number;
   private exports: WasmExports | undefined;
   private convolutions: BoundConvolution | undefined;
+  private products: BoundGemm | undefined;
 
   /** @param patienceMs how long it waits for the other ranks at a meeting */
   constructor(
@@ -63,9 +64,9 @@ export class RankProgram {
     const { arenaBytes, ranks } = this.whole;
     const { gemm, convolution } = this.libraries;
     const workspace = arenaBytes + meetingBytes(ranks) + this.rank * (this.gemmBytes + this.convolutionBytes);
-    const boundGemm = gemm.bind(memory, workspace);
-    this.convolutions = convolution.bind(memory, workspace + this.gemmBytes, boundGemm);
-    const bound = { gemm: boundGemm, convolution: this.convolutions };
+    this.products = gemm.bind(memory, workspace);
+    this.convolutions = convolution.bind(memory, workspace + this.gemmBytes, this.products);
+    const bound = { gemm: this.products, convolution: this.convolutions };
     const { bytes, libraryCalls } = this.emitted;
     this.exports = instantiate(compileModule(bytes), {
       env: { memory },
@@ -82,6 +83,7 @@ export class RankProgram {
 
   release(): void {
     this.convolutions?.release();
+    this.products?.release?.();
   }
 }
 

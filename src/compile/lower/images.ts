@@ -12,7 +12,7 @@ export function convolutionKernel(
 ): ConvolutionKernel {
   const { of, from } = convolutionRoles[node.op];
   const { lanes, sizes } = convolutionSizes(shapesByRole(node));
-  const { stride, padding, dilation, groups } = node.attributes;
+  const { stride, padding, dilation, groups, precision } = node.attributes;
   const operand = (tensor: Tensor): ConvolutionOperand => ({
     buffer: bufferOf(tensor),
     laneStride: tensor.shape.length === 5 ? sizeOf(tensor.shape.slice(1)) : 0,
@@ -28,7 +28,7 @@ export function convolutionKernel(
     dtype: node.dtype as "float32" | "float64",
     computes: of,
     sizes,
-    attributes: { stride, padding, dilation, groups },
+    attributes: { stride, padding, dilation, groups, ...(precision && { precision }) },
     lanes,
     ...operands,
     relu: false,

@@ -32,6 +32,7 @@ export function lowerGroup(
         {
           ...product,
           name: "dot",
+          ...(root.attributes.precision && { precision: root.attributes.precision }),
           accumulate: false,
           a: place("a", 0),
           b: place("b", 1),

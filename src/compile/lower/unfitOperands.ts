@@ -50,5 +50,5 @@ function reorder(node: Node<"dot">, sides: readonly (0 | 1)[]): Node<"dot"> {
     batch[side] = batch[side].map((axis) => order.indexOf(axis));
     contract[side] = contract[side].map((axis) => order.indexOf(axis));
   }
-  return { ...node, inputs, attributes: { batch, contract } };
+  return { ...node, inputs, attributes: { ...node.attributes, batch, contract } };
 }

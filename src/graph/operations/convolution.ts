@@ -19,6 +19,7 @@ import type {
 import { sumOver } from "./broadcast.js";
 import { type DefinedOperation, defineOperation } from "./define.js";
 import { alignAxis, moveAxis, reshapeTo } from "./movement.js";
+import { roundedOperand } from "./product.js";
 import { formatWindow, isWindow, outputExtents } from "./window.js";
 
 /**
@@ -139,7 +140,7 @@ function convolution<N extends ConvolutionName>(
         shapes[role] = inputs[i].shape;
       });
       const totals = new Float64Array(sizeOf(output.shape));
-      const [a, b] = inputs.map(({ data }) => data);
+      const [a, b] = inputs.map((input) => roundedOperand(input, attributes).data);
       forEachProduct(shapes, attributes, (at) => {
         totals[at[of]] += a[at[from[0]]] * b[at[from[1]]];
       });

@@ -9,6 +9,7 @@ import type { DotAttributes, Tensor } from "../tensor.js";
 import { forEachIndex } from "./broadcast.js";
 import { type DefinedOperation, defineOperation } from "./define.js";
 import { inverse, permute } from "./movement.js";
+import { roundedOperand } from "./product.js";
 
 export const dotOperation: DefinedOperation<"dot"> = defineOperation("dot", {
   infer: ([a, b], attributes) => {
@@ -69,8 +70,9 @@ export const dotOperation: DefinedOperation<"dot"> = defineOperation("dot", {
     const before = side === 0 ? 0 : freeAxes(attributes, original, 0).length;
     return { tensor, axis: batch[0].length + before + free.indexOf(inputs[side].axis!) };
   },
-  evaluate: ([a, b], attributes, output) => {
+  evaluate: (inputs, attributes, output) => {
     const { batch, contract } = attributes;
+    const [a, b] = inputs.map((input) => roundedOperand(input, attributes));
     const strides = [stridesOf(a.shape), stridesOf(b.shape)] as const;
     const freeA = freeAxes(attributes, [a, b], 0);
     const freeB = freeAxes(attributes, [a, b], 1);

@@ -101,17 +101,19 @@ function overBlocks(
 
 /** The product of one group over `positions` positions of the window. */
 function productOf(spec: ConvolutionSpec, positions: number, accumulate: boolean): GemmSpec {
-  const { dtype, direction, filters, groups, channels, kernelHeight, kernelWidth } = spec;
+  const { direction, filters, groups, channels, kernelHeight, kernelWidth } = spec;
+  const { dtype, precision } = spec;
+  const elements = { dtype, ...(precision && { precision }) };
   const outputs = filters / groups;
   const taps = (kernelHeight * kernelWidth * channels) / groups;
   switch (direction) {
     case "forward":
-      return { dtype, m: positions, n: outputs, k: taps, transB: true, ldc: filters };
+      return { ...elements, m: positions, n: outputs, k: taps, transB: true, ldc: filters };
     case "input":
-      return { dtype, m: positions, n: taps, k: outputs, lda: filters };
+      return { ...elements, m: positions, n: taps, k: outputs, lda: filters };
     case "kernel":
       return {
-        dtype,
+        ...elements,
         m: outputs,
         n: taps,
         k: positions,

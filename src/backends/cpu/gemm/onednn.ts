@@ -5,6 +5,8 @@
  * float64 goes to our own WebAssembly, which is bound along.
  */
 import { SlalomError } from "../../../base/errors.js";
+import { hasBfloat16, prepareBfloat16Product } from "../onednn/bfloat16Products.js";
+import { Dnnl } from "../onednn/dnnl.js";
 import { type BlockCall, copiesBytes, planCopies, withCopies } from "./aliasing.js";
 import { type CopyRows, instantiateCopyRows } from "./copy.js";
 import { type NativeLibrary, openLibrary } from "./native.js";
@@ -47,16 +49,19 @@ export function openOneDnn(path: string): GemmLibrary {
   const sgemm = library.func(oneDnnPrototype("uint64"));
   const doubles = wasmGemm();
   const copiesPay = hasAvx2Kernels(library);
+  const major = majorOf(version);
   return {
     name: "onednn",
     title: "oneDNN",
     version,
     path,
+    bfloat16: hasBfloat16(library, major),
     workspaceBytes: Math.max(doubles.workspaceBytes, copiesBytes),
     bind(memory, workspaceOffset): BoundGemm {
       const base = library.addressOf(memory);
       let boundDoubles: BoundGemm | undefined;
       let copy: CopyRows | undefined;
+      let dnnl: Dnnl | undefined;
       return {
         prepare(given) {
           if (given.dtype === "float64") {
@@ -64,6 +69,10 @@ export function openOneDnn(path: string): GemmLibrary {
             return boundDoubles.prepare(given);
           }
           const spec = completeSpec(given);
+          if (spec.precision === "bfloat16") {
+            dnnl ??= new Dnnl(library, major);
+            return prepareBfloat16Product(dnnl, BigInt(base), memory, spec);
+          }
           const { m, n, k, lda, ldb, ldc, alpha, beta } = spec;
           const transA = spec.transA ? letterT : letterN;
           const transB = spec.transB ? letterT : letterN;
@@ -81,6 +90,7 @@ export function openOneDnn(path: string): GemmLibrary {
           const call = overBatch(spec, withCopies(spec, plan, workspaceOffset, copy, block));
           return guarded(spec, memory.buffer.byteLength, call);
         },
+        release: () => dnnl?.release(),
       };
     },
   };
@@ -93,6 +103,9 @@ export function openOneDnnLibrary(path: string): { library: NativeLibrary; versi
   turnOffThreads(library, runtime);
   return { library, version };
 }
+
+/** Which of the two C interfaces the library has. */
+export const majorOf = (version: string): 2 | 3 => (version.startsWith("2.") ? 2 : 3);
 
 function readVersion(library: NativeLibrary): { version: string; runtime: number } {
   // struct { int major, minor, patch; const char *hash; unsigned cpu_runtime, gpu_runtime; }

@@ -19,10 +19,12 @@ export function withSmallProducts(library: GemmLibrary): GemmLibrary {
       let small: BoundGemm | undefined;
       return {
         prepare(spec: GemmSpec) {
-          if (spec.m * spec.n * spec.k > mostMultiplications) return large.prepare(spec);
+          const isSmall = spec.m * spec.n * spec.k <= mostMultiplications;
+          if (!isSmall || spec.precision !== undefined) return large.prepare(spec);
           small ??= own.bind(memory, workspaceOffset);
           return small.prepare(spec);
         },
+        release: () => large.release?.(),
       };
     },
   };

@@ -18,6 +18,7 @@ export function completeSpec(spec: GemmSpec): FullGemmSpec {
   checkLeading("ldc", ldc, n);
   return {
     dtype: spec.dtype,
+    ...(spec.precision && { precision: spec.precision }),
     m,
     n,
     k,

@@ -11,6 +11,8 @@ export type GemmDType = "float32" | "float64";
  */
 export interface GemmSpec {
   readonly dtype: GemmDType;
+  /** What elements in float32 are rounded to before they are multiplied; only of a library that can. */
+  readonly precision?: "bfloat16";
   readonly m: number;
   readonly n: number;
   readonly k: number;
@@ -39,6 +41,8 @@ export type GemmCall = (aOffset: number, bOffset: number, cOffset: number) => vo
 export interface BoundGemm {
   /** Checks the shape once and returns the call, with as little as possible left to do in it. */
   prepare(spec: GemmSpec): GemmCall;
+  /** Frees what the library holds for prepared products, none of which may be called afterwards; absent: nothing. */
+  release?(): void;
 }
 
 export type GemmLibraryName = "onednn" | "cblas" | "wasm";
@@ -50,6 +54,8 @@ export interface GemmLibrary {
   readonly version: string;
   /** The file it was loaded from; empty for our own. */
   readonly path: string;
+  /** Whether it multiplies numbers in bfloat16, by instructions of this processor. */
+  readonly bfloat16: boolean;
   /** Bytes of scratch memory `bind` wants; one region per rank, aligned to 64. */
   readonly workspaceBytes: number;
   /**
@@ -61,4 +67,4 @@ export interface GemmLibrary {
 }
 
 /** Every field filled in. */
-export type FullGemmSpec = Required<GemmSpec>;
+export type FullGemmSpec = Required<Omit<GemmSpec, "precision">> & Pick<GemmSpec, "precision">;

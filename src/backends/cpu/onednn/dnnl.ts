@@ -1,8 +1,8 @@
 /**
- * What convolutions need of oneDNN's C interface, of versions 2 and 3 alike. All pointers are numbers: handles of the
- * library, and addresses of bytes that this class keeps alive.
+ * What convolutions and products in bfloat16 need of oneDNN's C interface, of versions 2 and 3 alike. All pointers are
+ * numbers: handles of the library, and addresses of bytes that this class keeps alive.
  *
- * Version 2 describes a convolution by a structure that its own functions fill in; version 3 makes descriptors opaque.
+ * Version 2 describes an operation by a structure that its own functions fill in; version 3 makes descriptors opaque.
  */
 import { SlalomError } from "../../../base/errors.js";
 import type { NativeFunction, NativeLibrary } from "../gemm/native.js";
@@ -14,7 +14,11 @@ export type Pointer = bigint;
 export interface Layout {
   readonly extents: readonly number[];
   readonly strides: readonly number[] | "any";
+  /** Default: float32. */
+  readonly type?: ElementType;
 }
+
+export type ElementType = "float32" | "bfloat16";
 
 export interface ConvolutionGeometry {
   readonly source: Pointer;
@@ -41,7 +45,7 @@ export const argumentOf = {
 } as const;
 
 /** Enumerators of the C interface. */
-const float32 = 3;
+const elementTypes: Readonly<Record<ElementType, number>> = { float32: 3, bfloat16: 2 };
 const anyFormat = 1;
 const forwardTraining = 64;
 const direct = 1;
@@ -53,9 +57,10 @@ const cpu = 1;
 const inOrder = 1;
 const allocate = 0xffffffffffffffffn;
 
-/** sizeof(dnnl_memory_desc_t) and sizeof(dnnl_convolution_desc_t) of version 2. */
+/** sizeof(dnnl_memory_desc_t), sizeof(dnnl_convolution_desc_t) and more than sizeof(dnnl_matmul_desc_t) of version 2. */
 const memoryDescriptorBytes = 696;
 const convolutionDescriptorBytes = 5976;
+const productDescriptorBytes = 4096;
 
 export class Dnnl {
   private readonly functions = new Map<string, NativeFunction>();
@@ -82,9 +87,9 @@ export class Dnnl {
     );
   }
 
-  /** Of a float32 tensor. */
-  descriptor({ extents, strides }: Layout): Pointer {
+  descriptor({ extents, strides, type = "float32" }: Layout): Pointer {
     const dims = this.integers(extents);
+    const elementType = elementTypes[type];
     const [name, last] =
       strides === "any" ? (["tag", anyFormat] as const) : (["strides", this.integers(strides)] as const);
     const kind = strides === "any" ? "int" : "uint64";
@@ -95,7 +100,7 @@ export class Dnnl {
         `uint64, int, uint64, int, ${kind}`,
         extents.length,
         dims,
-        float32,
+        elementType,
         last,
       );
     }
@@ -106,31 +111,53 @@ export class Dnnl {
       descriptor,
       extents.length,
       dims,
-      float32,
+      elementType,
       last,
     );
     return descriptor;
   }
 
-  /** The description of a convolution; undefined where the library has none of the kind. */
+  /**
+   * The description of a convolution; undefined where the library has none of the kind.
+   * @param hint tensors of the forward convolution that a backward one belongs to, where they differ from its own
+   */
   convolution(
     direction: "forward" | "input" | "kernel",
     geometry: ConvolutionGeometry,
-    { relu }: { readonly relu: boolean },
+    { relu, hint }: { readonly relu: boolean; readonly hint?: Partial<ConvolutionGeometry> },
   ): Pointer | undefined {
     const attributes = relu ? this.reluAttributes() : 0n;
-    try {
-      const forward = this.describe(
-        "forward",
-        { ...geometry, ...(direction !== "forward" && { bias: 0n }) },
-        attributes,
-        0n,
-      );
-      return direction === "forward" ? forward : this.describe(direction, geometry, attributes, forward);
-    } catch (error) {
-      if (error instanceof SlalomError) return undefined;
-      throw error;
-    }
+    return this.ifAny(() => {
+      if (direction === "forward") return this.describe("forward", geometry, attributes, 0n);
+      const forward = this.describe("forward", { ...geometry, ...hint, bias: 0n }, attributes, 0n);
+      return this.describe(direction, geometry, attributes, forward);
+    });
+  }
+
+  /** The description of a matrix product a b, added to c if it accumulates; undefined where the library has none. */
+  product(
+    { a, b, c }: Readonly<Record<"a" | "b" | "c", Pointer>>,
+    { accumulate }: { readonly accumulate: boolean },
+  ): Pointer | undefined {
+    return this.ifAny(() => {
+      const attributes = accumulate ? this.sumAttributes() : 0n;
+      if (this.major === 3) {
+        return this.made(
+          "dnnl_primitive_desc_destroy",
+          "dnnl_matmul_primitive_desc_create",
+          "uint64, uint64, uint64, uint64, uint64, uint64, uint64",
+          this.engine,
+          a,
+          b,
+          0n,
+          c,
+          attributes,
+        );
+      }
+      const operation = this.bytes(productDescriptorBytes);
+      this.call("dnnl_matmul_desc_init", "uint64, uint64, uint64, uint64, uint64", operation, a, b, 0n, c);
+      return this.describeOperation(operation, attributes, 0n);
+    });
   }
 
   /** The name of the kernels behind a description, such as "brgconv:avx512_core" or "ref:any". */
@@ -260,6 +287,11 @@ export class Dnnl {
       ...tensors,
       ...windows,
     );
+    return this.describeOperation(operation, attributes, hint);
+  }
+
+  /** Of version 2. */
+  private describeOperation(operation: Pointer, attributes: Pointer, hint: Pointer): Pointer {
     return this.made(
       "dnnl_primitive_desc_destroy",
       "dnnl_primitive_desc_create",
@@ -269,6 +301,25 @@ export class Dnnl {
       this.engine,
       hint,
     );
+  }
+
+  /** What `describe` gives; undefined where the library refuses. */
+  private ifAny(describe: () => Pointer): Pointer | undefined {
+    try {
+      return describe();
+    } catch (error) {
+      if (error instanceof SlalomError) return undefined;
+      throw error;
+    }
+  }
+
+  /** The result is added to what the destination holds. */
+  private sumAttributes(): Pointer {
+    const after = this.made("dnnl_post_ops_destroy", "dnnl_post_ops_create", "uint64");
+    if (this.major === 2) this.call("dnnl_post_ops_append_sum", "uint64, float", after, 1);
+    // Of version 3: no zero point, and the destination's own type.
+    else this.call("dnnl_post_ops_append_sum", "uint64, float, int, int", after, 1, 0, 0);
+    return this.attributesWith(after);
   }
 
   private reluAttributes(): Pointer {
@@ -284,6 +335,10 @@ export class Dnnl {
         0,
       );
     else this.call("dnnl_post_ops_append_eltwise", "uint64, int, float, float", after, reluOf[3], 0, 0);
+    return this.attributesWith(after);
+  }
+
+  private attributesWith(after: Pointer): Pointer {
     const attributes = this.made("dnnl_primitive_attr_destroy", "dnnl_primitive_attr_create", "uint64");
     this.call("dnnl_primitive_attr_set_post_ops", "uint64, uint64", attributes, after);
     return attributes;
