@@ -132,6 +132,7 @@ describe("explicit lists", () => {
   const plugIns: readonly (readonly [string, string])[] = [
     ...[
       "augmentations",
+      "averages",
       "optimizers",
       "schedules",
       "layers",

@@ -76,6 +76,7 @@ function printRun(run: StoredRun, { study }: TrainedStudy, output: Output): void
   const facts = [
     ...hyperparameters,
     ...(configuration.clipNorm === undefined ? [] : [`clipNorm=${configuration.clipNorm}`]),
+    ...(study.optimizers[0].average ? [study.optimizers[0].average.title] : []),
     ...batch,
     `seed ${configuration.seed}`,
     study.dtype,

@@ -22,7 +22,7 @@ const lanesMemory = 8 << 20;
 
 /**
  * Throws "device" where the machine can't hold what the workers need at the least: each has the data twice, as loaded
- * and in its program, and for every lane parameters, gradients and slots.
+ * and in its program, and for every lane parameters, gradients, slots and averages.
  */
 export function checkMemory(
   study: Study,
@@ -54,11 +54,12 @@ const datasetBytes = (dataset: Dataset | undefined): number =>
 
 function bytesOfLanes(study: Study, dataset: Dataset | undefined, task: Task): number {
   const { dtype } = study;
-  const { optimizer } = study.optimizers[task.choice];
+  const { optimizer, average } = study.optimizers[task.choice];
+  const copies = average ? 3 : 2;
   const oneLane = parameterShapes(study, dataset).reduce((sum, shape) => {
     const slots = Object.values(optimizer.slots({ shape, dtype }));
     const slotBytes = slots.reduce((bytes, slot) => bytes + sizeOf(slot.shape) * bytesOf(slot.dtype), 0);
-    return sum + 2 * sizeOf(shape) * bytesOf(dtype) + slotBytes;
+    return sum + copies * sizeOf(shape) * bytesOf(dtype) + slotBytes;
   }, 0);
   return task.configurations.length * oneLane;
 }

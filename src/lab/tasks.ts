@@ -2,6 +2,7 @@
 import { unknownName } from "../base/errors.js";
 import { sizeOf } from "../base/shape.js";
 import { topologicalOrder } from "../graph/traverse.js";
+import { describeAverage } from "../learn/averages/index.js";
 import type { Dataset, SplitName } from "../learn/datasets/dataset.js";
 import type { OptimizerChoice } from "../learn/optimizers/optimizer.js";
 import { describeSchedule } from "../learn/schedules/index.js";
@@ -77,7 +78,7 @@ export function configurationsOf(
 ): { choice: number; configuration: RunConfiguration }[] {
   const steps = totalSteps(study, dataset);
   return study.optimizers.flatMap((choice, i) => {
-    const { optimizer, label, schedule, clipNorm, decoupledWeightDecay } = gridOf(study, choice);
+    const { optimizer, label, hyperparameters: _values, ...around } = gridOf(study, choice);
     return product(choice.settings).flatMap((hyperparameters) =>
       seeds.map((seed) => ({
         choice: i,
@@ -87,9 +88,7 @@ export function configurationsOf(
           optimizer,
           ...(label !== undefined && { label }),
           hyperparameters,
-          ...(schedule !== undefined && { schedule }),
-          ...(clipNorm !== undefined && { clipNorm }),
-          ...(decoupledWeightDecay !== undefined && { decoupledWeightDecay }),
+          ...around,
           seed,
           ...(study.batchSize !== "full" && { batchSize: study.batchSize }),
           ...(study.epochs !== undefined && { epochs: study.epochs }),
@@ -200,7 +199,7 @@ const parameterCount = (study: Study, dataset: Dataset | undefined): number =>
   Object.values(study.problem.build(dataset).parameters).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
 function gridOf(study: Study, choice: OptimizerChoice): OptimizerGrid {
-  const { optimizer, settings, schedule, clipNorm, decoupledWeightDecay } = choice;
+  const { optimizer, settings, schedule, clipNorm, decoupledWeightDecay, average } = choice;
   return {
     optimizer: optimizer.id,
     label: labelOf(study, choice),
@@ -208,6 +207,7 @@ function gridOf(study: Study, choice: OptimizerChoice): OptimizerGrid {
     ...(schedule && { schedule: describeSchedule(schedule) }),
     ...(clipNorm !== undefined && { clipNorm }),
     ...(decoupledWeightDecay !== undefined && { decoupledWeightDecay }),
+    ...(average && { average: describeAverage(average) }),
   };
 }
 
@@ -220,11 +220,12 @@ function labelOf({ optimizers }: Study, choice: OptimizerChoice): string {
   return parts.length > 0 ? `${choice.optimizer.title} (${parts.join(", ")})` : choice.optimizer.title;
 }
 
-function titleOf({ optimizer, schedule, clipNorm, decoupledWeightDecay }: OptimizerChoice) {
+function titleOf({ optimizer, schedule, clipNorm, decoupledWeightDecay, average }: OptimizerChoice) {
   const around = [
     ...(schedule ? [schedule.id] : []),
     ...(clipNorm !== undefined ? [`clip ${clipNorm}`] : []),
     ...(decoupledWeightDecay !== undefined ? [`decay ${decoupledWeightDecay}`] : []),
+    ...(average ? [average.title] : []),
   ];
   return { around, text: [optimizer.id, ...around].join() };
 }

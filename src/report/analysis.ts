@@ -190,8 +190,8 @@ function optimizerResult(
       diverged: own.filter((run) => run.status === "diverged"),
     };
   });
-  const { optimizer, schedule, clipNorm, decoupledWeightDecay } = runs[0].configuration;
-  const isPlain = schedule === undefined && clipNorm === undefined && decoupledWeightDecay === undefined;
+  const { optimizer, schedule, clipNorm, decoupledWeightDecay, average } = runs[0].configuration;
+  const isPlain = [schedule, clipNorm, decoupledWeightDecay, average].every((around) => around === undefined);
   return {
     name,
     varied,

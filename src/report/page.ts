@@ -175,6 +175,7 @@ function gridInWords(grid: StudyAnalysis["study"]["record"]["optimizers"][number
     grid.decoupledWeightDecay === undefined
       ? ""
       : `decoupled weight decay ${chosenValue(grid.decoupledWeightDecay)}`,
+    grid.average === undefined ? "" : `average ${jsonInWords(grid.average)}`,
   ];
   return [...values, ...around].filter((part) => part !== "").join("; ");
 }

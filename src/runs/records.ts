@@ -29,6 +29,7 @@ export interface OptimizerGrid {
   readonly schedule?: Json;
   readonly clipNorm?: number;
   readonly decoupledWeightDecay?: number;
+  readonly average?: Json;
 }
 
 /** With what a study was computed. */
@@ -76,6 +77,7 @@ export interface RunConfiguration {
   readonly schedule?: Json;
   readonly clipNorm?: number;
   readonly decoupledWeightDecay?: number;
+  readonly average?: Json;
   readonly seed: number;
   readonly batchSize?: number;
   readonly epochs?: number;

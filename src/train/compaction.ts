@@ -3,7 +3,8 @@ import { allocate, type TypedArray } from "../base/dtype.js";
 import type { Backend, Executable } from "../compile/backend.js";
 import type { LaneTraining } from "./configuration.js";
 import { writeShared } from "./initialValues.js";
-import { type LaneProgram, laneProgram, lifeOf } from "./laneProgram.js";
+import { type LaneProgram, laneProgram } from "./laneProgram.js";
+import { lifeOf } from "./names.js";
 
 export interface CompactionOptions {
   readonly training: LaneTraining;

@@ -49,6 +49,15 @@ export function stepsPerEpoch(trainCount: number, batchSize: number | "full"): n
 export const hasExactLoss = ({ dataset, batchSize }: LaneTraining): boolean =>
   dataset === undefined || batchSize === "full";
 
+/**
+ * As rows name the loss that a step sees. Without an average it is the training loss itself where every step sees all of
+ * it; with one the training loss is that of the average, measured at evaluations.
+ */
+export function stepLossName(training: LaneTraining): string {
+  if (!hasExactLoss(training)) return "batchLoss";
+  return training.choice.average ? "iterateLoss" : "trainLoss";
+}
+
 /** As rows name a metric of a split: "validationAccuracy". */
 export const metricName = (split: SplitName, metric: string): string => split + capitalised(metric);
 
@@ -86,7 +95,7 @@ export function metricsOf(training: LaneTraining): string[] {
     ),
     ...(training.trainMetrics ? built.metrics.map((metric) => metricName("train", metric)) : []),
     ...(hasExactLoss(training) ? [] : ["loss", ...built.metrics].map(finalMetricName)),
-    ...(training.recordEvery > 0 && !hasExactLoss(training) ? ["batchLoss"] : []),
+    ...(training.recordEvery > 0 && stepLossName(training) !== "trainLoss" ? [stepLossName(training)] : []),
     ...(training.recordParameters
       ? parameters.flatMap(([name, { shape }]) => parameterMetrics(name, shape))
       : []),

@@ -2,14 +2,8 @@
 export { type LaneTraining, metricsOf, stepsPerEpoch } from "./configuration.js";
 export { initialParameters, seedKeys } from "./initialValues.js";
 export { divergenceFactor } from "./lane.js";
-export {
-  evaluateEntry,
-  type LaneProgram,
-  laneProgram,
-  measureEntry,
-  names as variableNames,
-  stepEntry,
-} from "./laneProgram.js";
+export { type LaneProgram, laneProgram } from "./laneProgram.js";
+export { evaluateEntry, measureEntry, names as variableNames, stepEntry } from "./names.js";
 export { type Predictions, predict } from "./predict.js";
 export type { LaneProgress, LaneSink, LearnedModel, ModelValues } from "./results.js";
 export type { LoopSnapshot } from "./snapshot.js";

@@ -7,7 +7,8 @@ import { cast, evaluate, type Tensor } from "../graph/index.js";
 import { splitNames } from "../learn/datasets/dataset.js";
 import type { BuiltProblem } from "../learn/problems/problem.js";
 import type { LaneTraining } from "./configuration.js";
-import { type LaneProgram, names } from "./laneProgram.js";
+import type { LaneProgram } from "./laneProgram.js";
+import { names } from "./names.js";
 
 /** One independent key for each use of a run's seed. */
 export const seedKeys = (seed: number) => {
@@ -39,6 +40,7 @@ export function writeInitialValues(
   const initial = initialParameters(training, program.built);
   const { variables } = program.program;
   for (const [name, values] of initial) executable.write(name, repeated(values, variables[name]));
+  if (training.choice.average) writeAverages(executable, initial, program);
   for (const [parameter, { shape }] of Object.entries(program.built.parameters)) {
     const slots = Object.entries(training.choice.optimizer.slots({ shape, dtype: training.dtype }));
     const values = evaluate(slots.map(([, tensor]) => tensor));
@@ -55,6 +57,21 @@ export function writeInitialValues(
     if (variables[name]) executable.write(name, [...key]);
   }
   executable.write(names.step, [0]);
+}
+
+/** Before the first update the averages are what training starts from. */
+function writeAverages(
+  executable: Executable,
+  initial: ReadonlyMap<string, TypedArray>,
+  { program, built }: LaneProgram,
+): void {
+  const follow = (name: string, variable: string): void =>
+    executable.write(
+      names.average(name),
+      repeated(initial.get(variable)!, program.variables[names.average(name)]),
+    );
+  for (const name of Object.keys(built.parameters)) follow(name, names.parameter(name));
+  for (const name of Object.keys(built.state ?? {})) follow(name, names.state(name));
 }
 
 /** Writes what does not change in training: hyperparameters of the given lanes, and the data. */

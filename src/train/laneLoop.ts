@@ -19,19 +19,14 @@ import {
   metricName,
   parameterMetrics,
   rankingMetric,
+  stepLossName,
   stepsPerEpoch,
 } from "./configuration.js";
 import { writeInitialValues, writeShared } from "./initialValues.js";
 import { Lane } from "./lane.js";
-import {
-  evaluateEntry,
-  type LaneProgram,
-  laneProgram,
-  measureEntry,
-  names,
-  stepEntry,
-} from "./laneProgram.js";
-import { bestSummary, learnedModel, modelVariables } from "./learned.js";
+import { type LaneProgram, laneProgram } from "./laneProgram.js";
+import { bestSummary, learnedModel } from "./learned.js";
+import { evaluateEntry, measureEntry, names, stepEntry } from "./names.js";
 import type { LaneProgress, LaneSink } from "./results.js";
 import {
   bestValues,
@@ -84,7 +79,7 @@ export class LaneLoop {
       metric !== undefined && isAsked
         ? new BestParameters(
             { metric, direction: betterSide(metric)! },
-            modelVariables(this.program.built).map(({ variable }) => variable),
+            this.program.model.map(({ variable }) => variable),
           )
         : undefined;
     if (from) this.restore(from.snapshot);
@@ -183,7 +178,7 @@ export class LaneLoop {
         const loss = losses[n * width + place];
         if (recordEvery > 0 && step % recordEvery === 0) {
           const row = this.position(step, lane.timeS + (share * n) / count);
-          row[this.exactLoss ? "trainLoss" : "batchLoss"] = loss;
+          row[stepLossName(this.training)] = loss;
           for (const { name, at } of parameters) row[name] = at(n, place);
           lane.add(row);
         }
@@ -281,7 +276,7 @@ export class LaneLoop {
     const { best } = this;
     const width = this.places.length;
     if (!best || splits.length === 0) return last;
-    const kept = modelVariables(this.program.built).map(
+    const kept = this.program.model.map(
       ({ variable }) => [variable, this.executable.read(variable)] as const,
     );
     for (const [name, values] of kept) {
@@ -341,13 +336,14 @@ export class LaneLoop {
     const rows = lane.takeRows();
     if (rows.length > 0) this.sink.rows(lane.number, rows);
     const stepsDone = outcome.stepsDone ?? this.step;
-    const shapes = Object.entries(this.program.built.parameters);
+    const { built, model } = this.program;
+    const parameters = model.filter(({ name }) => name in built.parameters);
     const isWhole = stepsDone === this.training.steps;
     const best = this.best?.of(lane.number);
     if (isWhole && this.training.keepModel)
       this.sink.model?.(
         lane.number,
-        learnedModel(this.program.built, {
+        learnedModel(model, {
           step: this.step,
           dtype: this.training.dtype,
           read: (variable) => this.laneValues(variable, place),
@@ -358,7 +354,7 @@ export class LaneLoop {
       isWhole && best && this.atBest.size > 0
         ? bestSummary(best, this.atBest, place, this.perEpoch)
         : undefined;
-    const small = shapes.reduce((sum, [, { shape }]) => sum + sizeOf(shape), 0) < keptParameters;
+    const small = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0) < keptParameters;
     this.sink.finish(lane.number, {
       stepsDone,
       ...(this.perEpoch !== undefined && { epochsDone: stepsDone / this.perEpoch }),
@@ -366,7 +362,7 @@ export class LaneLoop {
       ...(final && { final }),
       ...(small && {
         parameters: Object.fromEntries(
-          shapes.map(([name]) => [name, [...this.laneValues(names.parameter(name), place)]]),
+          parameters.map(({ name, variable }) => [name, [...this.laneValues(variable, place)]]),
         ),
       }),
       ...outcome,

@@ -3,13 +3,10 @@
  * split that evaluates it. Everything that a step needs is in the program's memory.
  */
 import { SlalomError } from "../base/errors.js";
-import type { Shape } from "../base/shape.js";
 import type { Program, ProgramEntry } from "../compile/program.js";
-import type { Batched, Tensor } from "../graph/index.js";
+import type { Tensor } from "../graph/index.js";
 import * as g from "../graph/index.js";
-import { alignAxis } from "../graph/operations/movement.js";
 import type { Dataset, Split, SplitName } from "../learn/datasets/dataset.js";
-import { applyOptimizer } from "../learn/optimizers/apply.js";
 import {
   type Batch,
   type BuiltProblem,
@@ -18,43 +15,22 @@ import {
   type Evaluation,
   type Parameters,
 } from "../learn/problems/problem.js";
-import { batch as batchGraph, grad, withProductPrecision } from "../transform/index.js";
+import { grad, withProductPrecision } from "../transform/index.js";
 import { evaluationBatchSize, preparedBatch } from "./batches.js";
 import { hasExactLoss, type LaneTraining, stepsPerEpoch } from "./configuration.js";
+import { LaneVariables } from "./laneVariables.js";
+import { type ModelVariable, modelVariables } from "./learned.js";
+import { evaluateEntry, measureEntry, names, stepEntry } from "./names.js";
+import { updatesOf } from "./update.js";
 
 export interface LaneProgram {
   readonly program: Program;
   readonly built: BuiltProblem;
+  /** What evaluations look at: parameters and states, or their averages. */
+  readonly model: readonly ModelVariable[];
   /** Examples that one step of an evaluation looks at, for each split that the program can evaluate. */
   readonly evaluationBatch: Readonly<Partial<Record<SplitName, number>>>;
 }
-
-/** Names of the program's variables, by purpose. */
-export const names = {
-  parameter: (name: string): string => `parameter/${name}`,
-  state: (name: string): string => `state/${name}`,
-  slot: (parameter: string, slot: string): string => `slot/${parameter}/${slot}`,
-  hyper: (name: string): string => `hyper/${name}`,
-  inputs: (split: SplitName): string => `${split}/inputs`,
-  targets: (split: SplitName): string => `${split}/targets`,
-  total: (metric: string): string => `evaluation/${metric}`,
-  step: "step",
-  orderKey: "key/order",
-  modelKey: "key/model",
-  position: "evaluation/position",
-} as const;
-
-/** Whose history a variable holds: its lane's, that of all lanes, or none: written before it is read. */
-export function lifeOf(name: string): "lane" | "shared" | "written" {
-  if (["parameter/", "state/", "slot/"].some((prefix) => name.startsWith(prefix))) return "lane";
-  return name === names.step || name.startsWith("key/") ? "shared" : "written";
-}
-
-/** Entry of the training step; its trace "loss" is the batch's loss before the update. */
-export const stepEntry = "step";
-/** Entry whose trace "loss" is the training loss as it stands: problems without batches end with it. */
-export const measureEntry = "measure";
-export const evaluateEntry = (split: SplitName): string => `evaluate ${split}`;
 
 /**
  * The program for `lanes` lanes, whose batches are divided among `ranks` (1 by default); without data one rank does all.
@@ -68,14 +44,14 @@ export function laneProgram(training: LaneTraining, lanes: number, ranks = 1): L
 }
 
 class Builder {
-  private readonly variables: Record<string, Tensor> = {};
-  private readonly laneVariables = new Map<Tensor, Batched>();
-  /** The one-lane variable by name. */
-  private readonly lanesOf = new Map<string, Tensor>();
+  private readonly variables: LaneVariables;
   private readonly built: BuiltProblem;
+  private readonly model: readonly ModelVariable[];
   private readonly parameters: Parameters;
   /** What training changes without gradients. */
   private readonly state: Parameters;
+  /** Parameters and states as evaluations look at them. */
+  private readonly evaluatedValues: Parameters;
   private readonly evaluationBatch: Partial<Record<SplitName, number>> = {};
 
   constructor(
@@ -83,29 +59,36 @@ class Builder {
     private readonly lanes: number,
     private readonly ranks: number,
   ) {
+    this.variables = new LaneVariables(lanes);
     this.built = training.problem.build(training.dataset);
+    this.model = modelVariables(this.built, training.choice);
+    const variable = (name: string, { shape }: { readonly shape: g.Shape }): Tensor =>
+      this.variables.perLane(name, shape, training.dtype);
     const variablesOf = (specs: BuiltProblem["parameters"], nameOf: (name: string) => string): Parameters =>
-      Object.fromEntries(
-        Object.entries(specs).map(([name, { shape }]) => [name, this.perLane(nameOf(name), shape)]),
-      );
+      Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, variable(nameOf(name), spec)]));
     this.parameters = variablesOf(this.built.parameters, names.parameter);
     this.state = variablesOf(this.built.state ?? {}, names.state);
+    this.evaluatedValues = Object.fromEntries(
+      this.model.map((one) => [one.name, variable(one.variable, one)]),
+    );
   }
 
   build(): LaneProgram {
-    const { training, built } = this;
+    const { training, built, variables } = this;
     const { dataset } = training;
-    const step = this.shared(names.step, [], "int32");
+    const step = variables.shared(names.step, [], "int32");
     if (dataset) this.addSplit("train", dataset.train);
     const entries: Record<string, ProgramEntry> = { [stepEntry]: this.stepEntry(step) };
     if (!dataset || training.batchSize === "full")
       entries[measureEntry] = {
         updates: {},
-        traces: { loss: this.overRanks(this.trainingMeans(step).loss), ...this.recordedParameters() },
+        traces: {
+          loss: this.overRanks(this.trainingMeans(step, this.evaluatedValues).loss),
+          ...this.recordedParameters(),
+        },
       };
     if (dataset) {
-      const position = this.shared(names.position, [], "int32");
-      for (const metric of ["loss", ...built.metrics]) this.perLane(names.total(metric), []);
+      const position = variables.shared(names.position, [], "int32");
       // Losses of batches tell the loss at no parameters: the last ones are evaluated on all of the training split.
       const atEnd: readonly SplitName[] = hasExactLoss(training) ? [] : ["train"];
       for (const split of new Set([...training.evaluate, ...(training.evaluateAtEnd ?? []), ...atEnd])) {
@@ -120,58 +103,41 @@ class Builder {
     }
     const program: Program = {
       name: `${training.problem.name} ${training.choice.optimizer.id} x${this.lanes}`,
-      variables: this.variables,
+      variables: variables.all,
       entries: Object.fromEntries(
-        Object.entries(entries).map(([name, entry]) => [name, this.forAllLanes(entry)]),
+        Object.entries(entries).map(([name, entry]) => [
+          name,
+          withPrecision(variables.forAllLanes(entry), training.precision),
+        ]),
       ),
       traceCapacity: Math.max(1, Math.min(training.steps, traceCapacity)),
       ranks: this.ranks,
     };
-    return { program, built, evaluationBatch: this.evaluationBatch };
+    return { program, built, model: this.model, evaluationBatch: this.evaluationBatch };
   }
 
   /** One update of all lanes. */
   private stepEntry(step: Tensor): ProgramEntry {
-    const { choice, dtype, steps } = this.training;
-    const { optimizer } = choice;
-    const kept = new Map<string, Tensor>();
-    const { loss, metrics } = this.trainingMeans(step, (name, value) => kept.set(name, value));
-    const parameterNames = Object.keys(this.parameters);
-    const gradients = grad(loss, Object.values(this.parameters)).map((gradient) => this.overRanks(gradient));
-    const slots = Object.fromEntries(
-      Object.entries(this.parameters).map(([name, parameter]) => [
-        name,
-        Object.fromEntries(
-          Object.entries(optimizer.slots(parameter)).map(([slot, initial]) => [
-            slot,
-            this.perLane(names.slot(name, slot), initial.shape, initial.dtype),
-          ]),
-        ),
-      ]),
+    const { training, variables, parameters } = this;
+    const state: Record<string, Tensor> = {};
+    const { loss, metrics } = this.trainingMeans(
+      step,
+      { ...parameters, ...this.state },
+      // Statistics of a batch are of each rank's part of it; what is remembered is their mean.
+      (name, value) => {
+        state[name] = g.div(this.overRanks(g.stopGradient(value)), this.ranks);
+      },
     );
-    const hyper = Object.fromEntries(
-      Object.keys(optimizer.hyperparameters).map((name) => [name, this.perLane(names.hyper(name), [])]),
-    );
-    const updated = applyOptimizer({
-      ...choice,
-      parameters: this.parameters,
-      gradients: Object.fromEntries(parameterNames.map((name, i) => [name, gradients[i]])),
-      slots,
-      hyper,
-      step: g.add(g.cast(step, dtype), 1),
-      totalSteps: steps,
+    const gradients = grad(loss, Object.values(parameters)).map((gradient) => this.overRanks(gradient));
+    const updates = updatesOf({
+      training,
+      variables,
+      parameters,
+      gradients: Object.fromEntries(Object.keys(parameters).map((name, i) => [name, gradients[i]])),
+      state,
+      step,
     });
-    const updates: Record<string, Tensor> = {};
-    for (const name of parameterNames) {
-      updates[names.parameter(name)] = updated.parameters[name];
-      for (const [slot, value] of Object.entries(updated.slots[name]))
-        updates[names.slot(name, slot)] = value;
-    }
-    // Statistics of a batch are of each rank's part of it; what is remembered is their mean.
-    for (const [name, value] of kept)
-      updates[names.state(name)] = g.div(this.overRanks(g.stopGradient(value)), this.ranks);
-    updates[names.step] = g.add(step, 1);
-    const means = Object.entries({ loss, ...(this.training.trainMetrics && metrics) });
+    const means = Object.entries({ loss, ...(training.trainMetrics && metrics) });
     const traces = Object.fromEntries(means.map(([name, part]) => [name, this.overRanks(part)]));
     return { updates, traces: { ...traces, ...this.recordedParameters() } };
   }
@@ -202,20 +168,22 @@ class Builder {
    */
   private trainingMeans(
     step: Tensor,
+    values: Parameters,
     keep: Context["keep"] = () => {},
   ): { loss: Tensor; metrics: Readonly<Record<string, Tensor>> } {
     const { training, ranks } = this;
     const { dataset, problem } = training;
     const context: Context = {
       training: true,
-      key: g.foldInTensor(this.shared(names.modelKey, [2], "int32"), step),
+      key: g.foldInTensor(this.variables.shared(names.modelKey, [2], "int32"), step),
       keep,
     };
-    if (!dataset) return this.evaluated(undefined, context, undefined);
+    if (!dataset) return this.evaluated(values, undefined, context, undefined);
     const size = this.batchExamples(dataset);
     this.checkStatistics(dataset.train.count, size);
     const { batch, present, examples } = this.stepBatch(step, dataset, size);
     const { loss, metrics } = this.evaluated(
+      values,
       batch,
       {
         ...context,
@@ -224,12 +192,12 @@ class Builder {
       },
       size / ranks,
     );
-    const total = (values: Tensor): Tensor => g.sum(present ? g.where(present, values, 0) : values);
-    const mean = (values: Tensor): Tensor =>
-      g.div(total(values), typeof examples === "number" ? examples : g.cast(examples, values.dtype));
+    const total = (each: Tensor): Tensor => g.sum(present ? g.where(present, each, 0) : each);
+    const mean = (each: Tensor): Tensor =>
+      g.div(total(each), typeof examples === "number" ? examples : g.cast(examples, each.dtype));
     return {
       loss: problem.reduction === "sum" ? total(loss) : mean(loss),
-      metrics: Object.fromEntries(Object.entries(metrics).map(([name, values]) => [name, mean(values)])),
+      metrics: Object.fromEntries(Object.entries(metrics).map(([name, each]) => [name, mean(each)])),
     };
   }
 
@@ -259,8 +227,13 @@ class Builder {
     );
   }
 
-  private evaluated(batch: Batch | undefined, context: Context, size: number | undefined): Evaluation {
-    const evaluation = this.built.evaluate({ ...this.parameters, ...this.state }, batch, context);
+  private evaluated(
+    values: Parameters,
+    batch: Batch | undefined,
+    context: Context,
+    size: number | undefined,
+  ): Evaluation {
+    const evaluation = this.built.evaluate(values, batch, context);
     return checkEvaluation(this.training.problem.name, this.built, evaluation, size);
   }
 
@@ -285,7 +258,11 @@ class Builder {
     const inside = isShort ? g.minimum(places, count - 1) : places;
     const indices =
       shuffle && !isWhole
-        ? g.permutationAt(g.foldInTensor(this.shared(names.orderKey, [2], "int32"), epoch), inside, count)
+        ? g.permutationAt(
+            g.foldInTensor(this.variables.shared(names.orderKey, [2], "int32"), epoch),
+            inside,
+            count,
+          )
         : inside;
     return {
       batch: this.batchAt("train", dataset, indices),
@@ -300,72 +277,51 @@ class Builder {
     this.evaluationBatch[split] = size;
     const places = this.ownPlaces(g.mul(position, size), size);
     const batch = this.batchAt(split, dataset!, g.minimum(places, count - 1));
-    const context = { training: false, key: this.shared(names.modelKey, [2], "int32") };
-    const { loss, metrics } = this.evaluated(batch, context, size / this.ranks);
+    const context = { training: false, key: this.variables.shared(names.modelKey, [2], "int32") };
+    const { loss, metrics } = this.evaluated(this.evaluatedValues, batch, context, size / this.ranks);
     const updates: Record<string, Tensor> = { [names.position]: g.add(position, 1) };
     for (const [name, values] of Object.entries({ loss, ...metrics })) {
       const kept = count % size === 0 ? values : g.where(g.less(places, count), values, 0);
-      const total = this.perLane(names.total(name), []);
+      const total = this.variables.perLane(names.total(name), [], dtype);
       updates[names.total(name)] = g.add(total, this.overRanks(g.cast(g.sum(kept), dtype)));
     }
     return { updates, traces: {} };
   }
 
   private addSplit(name: SplitName, { inputs, targets }: Split): void {
-    this.shared(names.inputs(name), inputs.shape, inputs.dtype);
-    this.shared(names.targets(name), targets.shape, targets.dtype);
+    this.variables.shared(names.inputs(name), inputs.shape, inputs.dtype);
+    this.variables.shared(names.targets(name), targets.shape, targets.dtype);
   }
 
   private wholeBatch(split: SplitName, dataset: Dataset): Batch {
-    const [inputs, targets] = [names.inputs(split), names.targets(split)].map((name) => this.variables[name]);
+    const [inputs, targets] = [names.inputs(split), names.targets(split)].map(
+      (name) => this.variables.all[name],
+    );
     return preparedBatch(dataset, inputs, targets, this.training.dtype);
   }
 
   private batchAt(split: SplitName, dataset: Dataset, indices: Tensor): Batch {
     const [inputs, targets] = [names.inputs(split), names.targets(split)].map((name) =>
-      g.take(this.variables[name], indices),
+      g.take(this.variables.all[name], indices),
     );
     return preparedBatch(dataset, inputs, targets, this.training.dtype);
   }
+}
 
-  /** A variable of one lane in the graph, with a leading lane axis in the program. */
-  private perLane(name: string, shape: Shape, dtype: g.DType = this.training.dtype): Tensor {
-    const known = this.lanesOf.get(name);
-    if (known) return known;
-    const one = g.variable(name, shape, dtype);
-    this.variables[name] = g.variable(name, [this.lanes, ...shape], dtype);
-    this.laneVariables.set(one, { tensor: this.variables[name], axis: 0 });
-    this.lanesOf.set(name, one);
-    return one;
-  }
-
-  /** A variable that all lanes share. */
-  private shared(name: string, shape: Shape, dtype: g.DType): Tensor {
-    this.variables[name] ??= g.variable(name, shape, dtype);
-    return this.variables[name];
-  }
-
-  /** An entry of all lanes from that of one: what depends on a lane gets a leading lane axis. */
-  private forAllLanes({ updates, traces }: ProgramEntry): ProgramEntry {
-    const outputs = [...Object.entries(updates), ...Object.entries(traces)];
-    const batched = batchGraph(
-      outputs.map(([, tensor]) => tensor),
-      this.laneVariables,
-    );
-    const count = Object.keys(updates).length;
-    const aligned = outputs.map(([name], i): Tensor => {
-      // The step counter and the like are one for all lanes.
-      const isShared = i < count && !this.lanesOf.has(name);
-      return isShared ? batched[i].tensor : alignAxis(batched[i], 0, this.lanes);
-    });
-    const { precision } = this.training;
-    const tensors = precision ? withProductPrecision(aligned, precision) : aligned;
-    const outward = outputs.map(([name], i): [string, Tensor] => [name, tensors[i]]);
-    return {
-      updates: Object.fromEntries(outward.slice(0, count)),
-      traces: Object.fromEntries(outward.slice(count)),
-    };
-  }
+/** The entry with its products in that precision. */
+function withPrecision(
+  { updates, traces }: ProgramEntry,
+  precision: LaneTraining["precision"],
+): ProgramEntry {
+  if (precision === undefined) return { updates, traces };
+  const names = [...Object.keys(updates), ...Object.keys(traces)];
+  const outputs = withProductPrecision([...Object.values(updates), ...Object.values(traces)], precision);
+  const rounding = names.map((name, i): [string, Tensor] => [name, outputs[i]]);
+  const count = Object.keys(updates).length;
+  return {
+    updates: Object.fromEntries(rounding.slice(0, count)),
+    traces: Object.fromEntries(rounding.slice(count)),
+  };
 }
 
 /** The most steps of one call: enough that leaving the program costs nothing, few enough to answer Ctrl-C. */

@@ -8,7 +8,7 @@ import type { Executable } from "../compile/backend.js";
 import type { Program } from "../compile/program.js";
 import type { BestEvaluation, BestParameters } from "./bestParameters.js";
 import type { Lane, LaneSnapshot } from "./lane.js";
-import { lifeOf } from "./laneProgram.js";
+import { lifeOf } from "./names.js";
 
 export interface LoopSnapshot {
   /** Updates made. */

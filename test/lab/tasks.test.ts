@@ -10,6 +10,7 @@ import {
   recordOf,
   tasksFor,
 } from "../../src/lab/tasks.js";
+import { ema, swa } from "../../src/learn/averages/index.js";
 import { blobs } from "../../src/learn/datasets/index.js";
 import { zeroValues } from "../../src/learn/initializers/index.js";
 import { dense, dropout } from "../../src/learn/layers/index.js";
@@ -70,6 +71,9 @@ describe("runs", () => {
       sgd({ lr: 0.1 }),
       sgd({ lr: 0.1, schedule: cosine() }),
       adam(),
+      adam({ average: ema() }),
+      adam({ average: ema({ decay: 0.99 }), schedule: cosine() }),
+      adam({ average: swa({ from: 0.5 }) }),
     ];
     const asked = small({ optimizers });
     expect(recordOf(asked, versions, false).optimizers.map(({ label }) => label)).toEqual([
@@ -79,7 +83,14 @@ describe("runs", () => {
       "Gradient descent (2)",
       "Gradient descent (cosine, 2)",
       "Adam",
+      "Adam (EMA 0.999)",
+      "Adam (cosine, EMA 0.99)",
+      "Adam (SWA 0.5)",
     ]);
+    expect(recordOf(asked, versions, false).optimizers.at(-1)?.average).toEqual({
+      id: "swa",
+      parameters: { from: 0.5, every: "epoch" },
+    });
     const ids = configurationsOf({ ...asked, steps: 5 }, undefined, [0], "cpu").map(({ configuration }) =>
       runId(configuration),
     );

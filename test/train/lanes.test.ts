@@ -4,6 +4,7 @@ import { allGemm } from "../../src/backends/cpu/gemm/index.js";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
 import { referenceBackend } from "../../src/backends/reference/index.js";
 import type { Backend } from "../../src/compile/backend.js";
+import { ema, swa } from "../../src/learn/averages/index.js";
 import { mnistDataset } from "../../src/learn/datasets/index.js";
 import { softmaxRegression } from "../../src/learn/models/index.js";
 import { adam, momentum, type OptimizerChoice, sgd } from "../../src/learn/optimizers/index.js";
@@ -15,7 +16,12 @@ const choices: readonly OptimizerChoice[] = [
   sgd({ lr: [0.01, 0.1, 0.5] }),
   momentum({ lr: [0.01, 0.1], momentum: [0.5, 0.9] }),
   adam({ lr: [1e-3, 1e-2, 1e-1] }),
+  momentum({ lr: [0.05, 0.1, 0.2], average: ema({ decay: 0.9 }) }),
+  sgd({ lr: [0.1, 0.2, 0.5], average: swa({ from: 0.2 }) }),
 ];
+
+const nameOf = ({ optimizer, average }: OptimizerChoice): string =>
+  average ? `${optimizer.id}, ${average.title}` : optimizer.id;
 
 /** Each lane's curve against that of a training with this lane alone. */
 async function expectLanesAlone(training: LaneTraining, backend: Backend, tolerance: number): Promise<void> {
@@ -28,7 +34,7 @@ async function expectLanesAlone(training: LaneTraining, backend: Backend, tolera
   }
 }
 
-describe.each(choices.map((choice) => [choice.optimizer.id, choice] as const))("%s", (_, choice) => {
+describe.each(choices.map((choice) => [nameOf(choice), choice] as const))("%s", (_, choice) => {
   // A single lane's axis of extent 1 vanishes from loops and products, so sums are added up in another order, as they
   // are by libraries, whose blocking follows the sizes: a few units of float32's last digit over 24 steps.
   test.each(allGemm().libraries)("with $title a lane is the run alone", async ({ name }) => {

@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
 import type { Plan } from "../../src/compile/plan.js";
 import { planProgram } from "../../src/compile/planProgram.js";
+import { ema } from "../../src/learn/averages/index.js";
 import { batchNorm, dense } from "../../src/learn/layers/index.js";
 import { layersModel, perceptron } from "../../src/learn/models/index.js";
 import { adam, momentum, type OptimizerChoice } from "../../src/learn/optimizers/index.js";
@@ -23,7 +24,7 @@ async function dropping(choice: OptimizerChoice, changes: Partial<LaneTraining> 
   return { ...training, problem: classificationProblem({ dataset: training.problem.dataset!, model }) };
 }
 
-/** Parameters after all steps. */
+/** Parameters and their averages after all steps. */
 function trained(training: LaneTraining, ranks: number): Map<string, number[]> {
   const program = laneProgram(training, training.lanes.length, ranks);
   const executable = backends[ranks - 1].compile(program.program);
@@ -31,7 +32,7 @@ function trained(training: LaneTraining, ranks: number): Map<string, number[]> {
   executable.run(stepEntry, training.steps);
   const values = new Map(
     Object.keys(program.program.variables)
-      .filter((name) => name.startsWith("parameter/"))
+      .filter((name) => name.startsWith("parameter/") || name.startsWith("average/"))
       .map((name) => [name, [...executable.read(name)]]),
   );
   executable.release();
@@ -59,6 +60,10 @@ describe.each(["float32", "float64"] as const)("%s", (dtype) => {
       () => dropping(momentum({ lr: 0.05, clipNorm: 0.5 }), { dtype, steps: 30 }),
     ],
     ["a short last batch", () => dropping(momentum({ lr: 0.05 }), { dtype, steps: 30, batchSize: 42 })],
+    [
+      "dropout, an average",
+      () => dropping(momentum({ lr: 0.05, average: ema({ decay: 0.9 }) }), { dtype, steps: 30 }),
+    ],
     ["the whole split", () => classifying(momentum({ lr: 0.1 }), { dtype, steps: 30, batchSize: "full" })],
   ])("%s: 2 and 3 ranks against 1", async (_, make) => {
     const training = await make();

@@ -126,9 +126,9 @@ export function seriesOf(runs: readonly StoredRun[]): { name: string; runs: Stor
 
 /** A configuration's setting in words, equal for all its seeds: `lr=0.01, momentum=0.6`. */
 export function settingOf(configuration: RunConfiguration): string {
-  const { hyperparameters, schedule, clipNorm, decoupledWeightDecay } = configuration;
+  const { hyperparameters, schedule, clipNorm, decoupledWeightDecay, average } = configuration;
   const values = Object.entries(hyperparameters).map(([name, value]) => `${name}=${value}`);
-  const extras = Object.entries({ schedule, clipNorm, decoupledWeightDecay })
+  const extras = Object.entries({ schedule, clipNorm, decoupledWeightDecay, average })
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name}=${canonical(value)}`);
   return [...values, ...extras].join(", ");

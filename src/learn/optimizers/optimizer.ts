@@ -5,6 +5,7 @@
 import { SlalomError, unknownName } from "../../base/errors.js";
 import type { TensorType } from "../../base/shape.js";
 import type { Tensor } from "../../graph/index.js";
+import type { Average } from "../averages/average.js";
 import type { Schedule } from "../schedules/schedule.js";
 
 /**
@@ -78,6 +79,8 @@ interface Around {
   readonly clipNorm?: number;
   /** Every parameter shrinks by the factor 1 - lr * this before each update; at least 0. */
   readonly decoupledWeightDecay?: number;
+  /** Of the parameters after each update, such as `ema()`; evaluations look at it in place of the parameters. */
+  readonly average?: Average;
 }
 
 /** An optimizer with the values of each hyperparameter to try: their product is the grid. */
@@ -125,13 +128,14 @@ const reserved: readonly string[] = [
   "schedule",
   "clipNorm",
   "decoupledWeightDecay",
+  "average",
 ] satisfies (keyof Around)[];
 
 const hyperparametersOf = (definition: OptimizerDefinition): [string, Hyperparameter][] =>
   Object.entries(definition.hyperparameters);
 
 function chooseFor(optimizer: Optimizer, received: Settings): OptimizerChoice {
-  const { schedule, clipNorm, decoupledWeightDecay }: Around = received;
+  const { schedule, clipNorm, decoupledWeightDecay, average }: Around = received;
   const known = Object.keys(optimizer.hyperparameters);
   for (const name of Object.keys(received)) {
     if (![...known, ...reserved].includes(name)) {
@@ -144,7 +148,10 @@ function chooseFor(optimizer: Optimizer, received: Settings): OptimizerChoice {
       valuesOf(optimizer.id, name, received[name] ?? hyperparameter.default, hyperparameter),
     ]),
   );
-  if (schedule !== undefined) checkSchedule(optimizer.id, schedule);
+  if (schedule !== undefined)
+    checkMade(optimizer.id, "schedule", schedule, "factor", "cosine() or stepDecay({ every: 100 })");
+  if (average !== undefined)
+    checkMade(optimizer.id, "average", average, "weight", "ema() or swa({ from: 0.75 })");
   if (clipNorm !== undefined) checkValue(optimizer.id, "clipNorm", clipNorm, { minimum: Number.MIN_VALUE });
   if (decoupledWeightDecay !== undefined) {
     checkValue(optimizer.id, "decoupledWeightDecay", decoupledWeightDecay, { minimum: 0 });
@@ -155,16 +162,17 @@ function chooseFor(optimizer: Optimizer, received: Settings): OptimizerChoice {
     ...(schedule && { schedule }),
     ...(clipNorm !== undefined && { clipNorm }),
     ...(decoupledWeightDecay !== undefined && { decoupledWeightDecay }),
+    ...(average && { average }),
   };
 }
 
-function checkSchedule(id: string, schedule: unknown): void {
-  if (typeof schedule === "object" && schedule && "factor" in schedule) return;
-  // A kind of schedule is a function with a factor of its own: the parentheses are easily forgotten.
-  const received = typeof schedule === "function" ? "a function" : JSON.stringify(schedule);
+/** What has a function `member`, and is made by calling one: the parentheses are easily forgotten. */
+function checkMade(id: string, setting: string, value: unknown, member: string, examples: string): void {
+  if (typeof value === "object" && value && member in value) return;
+  const received = typeof value === "function" ? "a function" : JSON.stringify(value);
   throw new SlalomError(
     "option",
-    `${id}: schedule is ${received}; expected a schedule such as cosine() or stepDecay({ every: 100 }), called.`,
+    `${id}: ${setting} is ${received}; expected one such as ${examples}, called.`,
   );
 }
 

@@ -1,0 +1,36 @@
+/** Names of a lane program's variables and entries, and whose history a variable holds. */
+import type { SplitName } from "../learn/datasets/dataset.js";
+
+/** Names of the program's variables, by purpose. */
+export const names = {
+  parameter: (name: string): string => `parameter/${name}`,
+  state: (name: string): string => `state/${name}`,
+  slot: (parameter: string, slot: string): string => `slot/${parameter}/${slot}`,
+  /** Of a parameter or a state. */
+  average: (name: string): string => `average/${name}`,
+  hyper: (name: string): string => `hyper/${name}`,
+  inputs: (split: SplitName): string => `${split}/inputs`,
+  targets: (split: SplitName): string => `${split}/targets`,
+  total: (metric: string): string => `evaluation/${metric}`,
+  step: "step",
+  orderKey: "key/order",
+  modelKey: "key/model",
+  position: "evaluation/position",
+} as const;
+
+const ofLanes: readonly string[] = ["parameter/", "state/", "slot/", "average/"];
+
+/** Whose history a variable holds: its lane's, that of all lanes, or none: written before it is read. */
+export function lifeOf(name: string): "lane" | "shared" | "written" {
+  if (ofLanes.some((prefix) => name.startsWith(prefix))) return "lane";
+  return name === names.step || name.startsWith("key/") ? "shared" : "written";
+}
+
+/** Entry of the training step; its trace "loss" is the batch's loss before the update. */
+export const stepEntry = "step";
+/**
+ * Entry whose trace "loss" is the training loss of the parameters that evaluations look at: problems without batches
+ * end with it.
+ */
+export const measureEntry = "measure";
+export const evaluateEntry = (split: SplitName): string => `evaluate ${split}`;
