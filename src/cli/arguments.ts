@@ -17,6 +17,14 @@ export function integerFromZero(text: string): number {
 export const batchSize = (text: string): number | "full" =>
   text === "full" ? "full" : positiveInteger(text);
 
+/** "100" counts steps, "0.5epochs" epochs. */
+export function evaluationInterval(text: string): number | { readonly epochs: number } {
+  const [, epochs] = /^(\d*\.?\d+)epochs?$/.exec(text) ?? [];
+  if (epochs === undefined) return positiveInteger(text);
+  if (Number(epochs) > 0) return { epochs: Number(epochs) };
+  throw new InvalidArgumentError("Expected epochs above 0.");
+}
+
 /** Adds one `name=value` to those before. */
 export function setting(
   text: string,

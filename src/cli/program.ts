@@ -1,7 +1,14 @@
 /** The commands with their options and help. What they do stands in a file each, loaded when it is asked for. */
 import { Command, Option } from "commander";
 import { slalomVersion } from "../lab/version.js";
-import { batchSize, integerFromZero, positiveInteger, setting, target } from "./arguments.js";
+import {
+  batchSize,
+  evaluationInterval,
+  integerFromZero,
+  positiveInteger,
+  setting,
+  target,
+} from "./arguments.js";
 import type { CompareOptions } from "./compare.js";
 import { exitCodesHelp } from "./exit.js";
 import type { ExplainOptions } from "./explain.js";
@@ -179,8 +186,8 @@ function train(onExit: OnExit): Command {
     )
     .option(
       "--evaluate-every <n>",
-      "steps between evaluations (default: an epoch, or a hundredth)",
-      positiveInteger,
+      "steps between evaluations, or epochs as in 0.5epochs (default: an epoch, or a hundredth)",
+      evaluationInterval,
     )
     .option(
       "--record-every <n>",

@@ -30,8 +30,11 @@ export interface StudyOptions {
    * processors with AMX or AVX-512 BF16 multiply faster. Parameters, slots and sums are float32 either way.
    */
   readonly precision?: "float32" | "bfloat16";
-  /** Steps between evaluations; by default an epoch, or without data a hundredth of the steps. */
-  readonly evaluateEvery?: number;
+  /**
+   * Between evaluations: so many steps, `{ steps: 100 }` or the number alone, or with data `{ epochs: 0.5 }`; by default
+   * an epoch, or without batches a hundredth of the steps.
+   */
+  readonly evaluateEvery?: number | { readonly steps: number } | { readonly epochs: number };
   /** Steps between rows of the training loss; by default every step without batches, and none with. */
   readonly recordEvery?: number;
   /**
@@ -82,7 +85,7 @@ export interface Study
   readonly seeds: readonly number[];
   readonly epochs?: number;
   readonly steps?: number;
-  readonly evaluateEvery?: number;
+  readonly evaluateEvery?: StudyOptions["evaluateEvery"];
   readonly recordEvery?: number;
   readonly targets: readonly Target[];
 }
@@ -121,7 +124,7 @@ export function study(options: StudyOptions): Study {
   checkOptimizers(optimizers);
   const { defaults } = problem;
   const { epochs, steps } = budgetOf(options);
-  if (options.evaluateEvery !== undefined) positiveInteger("evaluateEvery", options.evaluateEvery);
+  const evaluateEvery = evaluationIntervalOf(options);
   const recordEvery = options.recordEvery;
   if (recordEvery !== undefined && recordEvery !== 0) positiveInteger("recordEvery", recordEvery);
   const batchSize = options.batchSize ?? defaults.batchSize ?? "full";
@@ -154,7 +157,7 @@ export function study(options: StudyOptions): Study {
     shuffle,
     dtype,
     precision,
-    ...(options.evaluateEvery !== undefined && { evaluateEvery: options.evaluateEvery }),
+    ...(evaluateEvery !== undefined && { evaluateEvery }),
     ...(recordEvery !== undefined && { recordEvery }),
     test,
     trainMetrics,
@@ -165,12 +168,30 @@ export function study(options: StudyOptions): Study {
   };
 }
 
-function checkedInterval(given: Study["checkpointEvery"]): Study["checkpointEvery"] {
-  const [[unit, amount] = ["none", 0], ...others] = Object.entries(given ?? {});
-  const isSound = others.length === 0 && (unit === "steps" || unit === "minutes") && amount > 0;
-  if (!isSound) fail(`checkpointEvery is ${describe(given)}; expected { steps: 500 } or { minutes: 5 }`);
-  if (unit === "steps") positiveInteger("checkpointEvery.steps", amount);
+function evaluationIntervalOf({ problem, evaluateEvery: given }: StudyOptions): Study["evaluateEvery"] {
+  if (given === undefined) return undefined;
+  if (typeof given === "number") return positiveInteger("evaluateEvery", given);
+  if (intervalUnit("evaluateEvery", given, { steps: 100, epochs: 0.5 }) === "epochs" && !problem.dataset)
+    fail(
+      `evaluateEvery is ${describe(given)}, but the problem "${problem.name}" has no data; expected { steps: 100 }`,
+    );
   return given;
+}
+
+function checkedInterval(given: Study["checkpointEvery"]): Study["checkpointEvery"] {
+  intervalUnit("checkpointEvery", given, { steps: 500, minutes: 5 });
+  return given;
+}
+
+/** The one unit that an interval is given in; steps are whole. @param examples each unit with an amount that errors show */
+function intervalUnit(name: string, given: object, examples: Readonly<Record<string, number>>): string {
+  const [[unit, amount] = ["none", 0], ...others] = Object.entries(given ?? {});
+  if (others.length > 0 || !(unit in examples) || !(amount > 0) || amount === Number.POSITIVE_INFINITY) {
+    const shown = Object.entries(examples).map(([one, value]) => `{ ${one}: ${value} }`);
+    fail(`${name} is ${describe(given)}; expected ${shown.join(" or ")}`);
+  }
+  if (unit === "steps") positiveInteger(`${name}.steps`, amount);
+  return unit;
 }
 
 function checkOptimizers(optimizers: unknown): void {

@@ -136,7 +136,6 @@ export function laneTraining(study: Study, dataset: Dataset | undefined, task: T
   const steps = totalSteps(study, dataset);
   const isBatched = dataset !== undefined && batchSize !== "full";
   const evaluated = evaluatedSplits(dataset);
-  const wholeEpoch = isBatched ? stepsPerEpoch(dataset.train.count, batchSize) : undefined;
   return {
     problem: study.problem,
     ...(dataset && { dataset }),
@@ -152,10 +151,21 @@ export function laneTraining(study: Study, dataset: Dataset | undefined, task: T
     evaluateAtEnd: evaluated.filter((split) => study.test === "end" && split === "test"),
     trainMetrics: study.trainMetrics && isBatched,
     keepModel: study.keepModel,
-    evaluateEvery: study.evaluateEvery ?? wholeEpoch ?? Math.max(1, Math.floor(steps / 100)),
+    evaluateEvery: evaluationSteps(study, dataset),
     recordEvery: study.recordEvery ?? (isBatched ? 0 : 1),
     recordParameters: !isBatched && parameterCount(study, dataset) <= mostRecordedParameters,
   };
+}
+
+/** Steps between evaluations: the nearest to what is asked for, at least one. */
+function evaluationSteps(study: Study, dataset: Dataset | undefined): number {
+  const { evaluateEvery: asked, batchSize } = study;
+  if (typeof asked === "number") return asked;
+  if (asked && "steps" in asked) return asked.steps;
+  const perEpoch = dataset && stepsPerEpoch(dataset.train.count, batchSize);
+  if (asked && perEpoch) return Math.max(1, Math.round(asked.epochs * perEpoch));
+  if (perEpoch && batchSize !== "full") return perEpoch;
+  return Math.max(1, Math.floor(totalSteps(study, dataset) / 100));
 }
 
 /** Rows hold the parameters of problems that one can draw. */

@@ -95,13 +95,15 @@ describe("slalom train", () => {
     expect((await json(folder.path, `${words.replace("20", "21")} --fresh`)).runs[0].stepsDone).toBe(21);
   });
 
-  it("trains on MNIST in its own order, with validation and test", async () => {
+  it("trains on MNIST in its own order, with validation and test twice within an epoch", async () => {
     const [run] = (
       await json(
         folder.path,
-        "train mnist-softmax --optimizer sgd --set lr=0.5 --steps 100 --no-shuffle --batch 100 --gemm wasm",
+        "train mnist-softmax --optimizer sgd --set lr=0.5 --steps 100 --no-shuffle --batch 100 --gemm wasm --evaluate-every 0.1epochs --rows",
       )
     ).runs;
+    // 50,000 examples in batches of 100.
+    expect(run.rows?.validationLoss.step).toEqual([50, 100]);
     expect(run.configuration.shuffle).toBe(false);
     expect(run.parameters).toBeUndefined();
     expect(run.final.validationAccuracy).toBeGreaterThan(0.8);

@@ -97,6 +97,12 @@ describe("wrong usage", () => {
     expect(await wrong("train rosenbrock -O sgd --epochs 2 --steps 3")).toMatch(
       /--epochs and --steps exclude each other/,
     );
+    expect(await wrong("train rosenbrock -O sgd --evaluate-every 0epochs")).toMatch(
+      /argument '0epochs' is invalid\. Expected epochs above 0/,
+    );
+    expect(await wrong("train rosenbrock -O sgd --evaluate-every 0.5epochs")).toMatch(
+      /evaluateEvery is \{"epochs":0\.5\}, but the problem "rosenbrock" has no data/,
+    );
     expect(await wrong("train rosenbrock")).toMatch(/'-O, --optimizer <name>' not specified/);
   });
 

@@ -64,6 +64,23 @@ describe("defaults", () => {
     );
   });
 
+  test("evaluations come after steps or epochs, and nothing else", () => {
+    const every = (evaluateEvery: unknown, of = problem) =>
+      study({ problem: of, optimizers, evaluateEvery: evaluateEvery as never }).evaluateEvery;
+    expect([every(7), every({ steps: 7 }), every({ epochs: 0.5 })]).toEqual([
+      7,
+      { steps: 7 },
+      { epochs: 0.5 },
+    ]);
+    const expected = "expected { steps: 100 } or { epochs: 0.5 }.";
+    for (const wrong of [{ epochs: 0 }, { minutes: 1 }, { steps: 1, epochs: 1 }, {}])
+      expect(() => every(wrong)).toThrow(`study: evaluateEvery is ${JSON.stringify(wrong)}; ${expected}`);
+    expect(() => every({ steps: 1.5 })).toThrow("evaluateEvery.steps is 1.5; expected a positive integer");
+    expect(() => every({ epochs: 1 }, line)).toThrow(
+      'evaluateEvery is {"epochs":1}, but the problem "linear-regression" has no data; expected { steps: 100 }.',
+    );
+  });
+
   test("give way to what is asked for", () => {
     const asked = { name: "mine", title: "Mine", batchSize: 5, shuffle: false, dtype: "float64" } as const;
     expect(

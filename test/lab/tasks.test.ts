@@ -149,6 +149,22 @@ describe("tasks", () => {
   });
 });
 
+test("evaluations fall on whole steps, as many epochs apart as asked for", async () => {
+  const dataset = await source.load();
+  const every = (options: Partial<StudyOptions>): number => {
+    const asked = small(options);
+    return laneTraining(asked, dataset, { choice: 0, seed: 0, configurations: [] }).evaluateEvery;
+  };
+  // Five steps an epoch.
+  expect(every({ evaluateEvery: 4 })).toBe(4);
+  expect(every({ evaluateEvery: { steps: 7 } })).toBe(7);
+  expect(every({ evaluateEvery: { epochs: 0.4 } })).toBe(2);
+  expect(every({ evaluateEvery: { epochs: 0.5 } })).toBe(3);
+  expect(every({ evaluateEvery: { epochs: 3 } })).toBe(15);
+  expect(every({ evaluateEvery: { epochs: 0.01 } })).toBe(1);
+  expect(every({ evaluateEvery: { epochs: 2 }, batchSize: "full" })).toBe(2);
+});
+
 describe("a seed changes nothing", () => {
   const isSame = async (options: Partial<StudyOptions>): Promise<boolean> =>
     isDeterministic(small(options), await source.load());
