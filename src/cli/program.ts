@@ -92,6 +92,13 @@ interface Backend {
 
 const outputFor = async ({ json = false }: Common) => (await import("./output.js")).processOutput({ json });
 
+/** bfloat16 is for some processors alone. */
+const precisionOption = (meaning: string): Option =>
+  new Option("--precision <type>", `${meaning}; bfloat16 wants AMX or AVX-512 BF16`).choices([
+    "float32",
+    "bfloat16",
+  ]);
+
 function run(onExit: OnExit): Command {
   const command = new Command("run")
     .description("train every run of a study that the run store lacks, then summarise and draw it")
@@ -109,6 +116,7 @@ function run(onExit: OnExit): Command {
     .option("--epochs <n>", "epochs instead of the study's", positiveInteger)
     .option("--steps <n>", "steps instead of the study's", positiveInteger)
     .option("--seeds <n>", "number of seeds instead of the study's", positiveInteger)
+    .addOption(precisionOption("what products multiply instead of the study's"))
     .option("--no-figures", "don't draw figures and the HTML page")
     .option("--rows", "with --json: every measured row of every run too");
   store(backend(common(command)));
@@ -132,6 +140,7 @@ function run(onExit: OnExit): Command {
     epochs?: number;
     steps?: number;
     seeds?: number;
+    precision?: "float32" | "bfloat16";
     figures: boolean;
     rows?: boolean;
     out: string;
@@ -139,12 +148,23 @@ function run(onExit: OnExit): Command {
   return command.action(async (path: string, options: Parsed) => {
     exclusive(command, options.epochs !== undefined && options.steps !== undefined, "--epochs and --steps");
     exclusive(command, options.resume === true && options.fresh === true, "--resume and --fresh");
-    const { name, epochs, steps, seeds, out, workers, figures, fresh = false, rows = false } = options;
+    const {
+      name,
+      epochs,
+      steps,
+      seeds,
+      precision,
+      out,
+      workers,
+      figures,
+      fresh = false,
+      rows = false,
+    } = options;
     const { runStudies } = await import("./run.js");
     const code = await runStudies(
       path,
       {
-        overrides: { name, epochs, steps, seeds },
+        overrides: { name, epochs, steps, seeds, precision },
         out,
         workers,
         fresh,
@@ -179,11 +199,7 @@ function train(onExit: OnExit): Command {
         .choices(["float32", "float64"])
         .default("float32"),
     )
-    .addOption(
-      new Option("--precision <type>", "what products multiply; bfloat16 wants AMX or AVX-512 BF16")
-        .choices(["float32", "bfloat16"])
-        .default("float32"),
-    )
+    .addOption(precisionOption("what products multiply").default("float32"))
     .option(
       "--evaluate-every <n>",
       "steps between evaluations, or epochs as in 0.5epochs (default: an epoch, or a hundredth)",

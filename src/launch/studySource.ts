@@ -32,6 +32,7 @@ export interface StudyOverrides {
   readonly steps?: number;
   /** How many: 0, 1, 2, ... */
   readonly seeds?: number;
+  readonly precision?: "float32" | "bfloat16";
 }
 
 export interface TrainArguments
@@ -118,7 +119,7 @@ function trainStudy({ problem, optimizer, settings, seed, name, ...options }: Tr
   });
 }
 
-function overridden(original: Study, { name, epochs, steps, seeds }: StudyOverrides): Study {
+function overridden(original: Study, { name, epochs, steps, seeds, precision }: StudyOverrides): Study {
   const budget =
     epochs !== undefined || steps !== undefined
       ? { epochs, steps }
@@ -128,6 +129,7 @@ function overridden(original: Study, { name, epochs, steps, seeds }: StudyOverri
     ...(name !== undefined && { name }),
     ...budget,
     seeds: seeds ?? original.seeds,
+    precision: precision ?? original.precision,
   });
 }
 
