@@ -39,7 +39,7 @@ const productsOf = (plan: Plan): number[][] =>
 describe("softmax regression with 4 lanes", () => {
   test("by gradient descent", async () => {
     expect(formatEntry(await softmaxPlan(sgd()), stepEntry)).toMatchInlineSnapshot(`
-      "loop once [floorDivide remainder mul add]: step -> t0 i32[], t1 i32[], step
+      "loop once [add floorDivide remainder mul]: step -> step, t0 i32[], t1 i32[]
       loop 2 [mul add randomBits]: key/order, t0 -> t2 i32[2]
       loop 1 [copy]: t2 -> t3 i32[1]
       loop 1 [copy]: t2 -> t4 i32[1]
@@ -64,7 +64,7 @@ describe("softmax regression with 4 lanes", () => {
     expect(formatEntry(await softmaxPlan(adam()), stepEntry)).toMatchInlineSnapshot(`
       "loop 4 [sub neg log1p cast add mul tanh div rsqrt]: hyper/beta2, step -> t0 f32[4]
       loop 4 [sub neg log1p cast add mul tanh div]: hyper/lr, hyper/beta1, step -> t1 f32[4]
-      loop once [floorDivide remainder mul add]: step -> t2 i32[], t3 i32[], step
+      loop once [add floorDivide remainder mul]: step -> step, t2 i32[], t3 i32[]
       loop 2 [mul add randomBits]: key/order, t2 -> t4 i32[2]
       loop 1 [copy]: t4 -> t5 i32[1]
       loop 1 [copy]: t4 -> t6 i32[1]
