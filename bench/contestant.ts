@@ -29,7 +29,11 @@ export class Contestant {
       { length: spec.copies ?? 1 },
       (_, copy) => new LineProcess(command, [...args, argument(copy)]),
     );
-    const answers = await Promise.all(processes.map((process) => process.next()));
+    const answers = await Promise.all(
+      processes.map((process) =>
+        process.next().catch((error: Error): Answer => ({ absent: error.message.split("\n").at(-1) })),
+      ),
+    );
     const [first] = answers;
     const reason = answers.map((answer) => absence(answer)).find((text) => text !== undefined);
     if (reason === undefined)
@@ -41,8 +45,6 @@ export class Contestant {
   /** One sample of `chunks` chunks; of all copies at once, whose steps are added. */
   async sample(chunks: number): Promise<Sample> {
     const answers = await Promise.all(this.processes.map((process) => process.ask(`run ${chunks}`)));
-    const broken = answers.map((answer) => absence(answer)).find((text) => text !== undefined);
-    if (broken !== undefined) throw new Error(`${this.ready.version} ended in a sample: ${broken}`);
     const samples = answers as unknown as Sample[];
     return {
       seconds: Math.max(...samples.map(({ seconds }) => seconds)),
@@ -79,9 +81,14 @@ const absence = (answer: Answer): string | undefined =>
 export class LineProcess {
   private readonly child: ChildProcess;
   private readonly lines: AsyncIterator<string>;
+  /** How it ended, once its last words are here. */
+  private readonly closed: Promise<string>;
   private complaint = "";
 
-  constructor(command: string, args: readonly string[]) {
+  constructor(
+    command: string,
+    private readonly args: readonly string[],
+  ) {
     this.child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
     this.child.on("error", (error) => {
       this.complaint += error.message;
@@ -90,14 +97,26 @@ export class LineProcess {
     this.child.stderr!.on("data", (data) => {
       this.complaint = (this.complaint + data).slice(-2000);
     });
+    this.closed = new Promise((resolve) => {
+      this.child.on("close", (code, signal) => resolve(signal ?? `code ${code}`));
+    });
     this.lines = createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]();
   }
 
-  /** The next line that is a JSON object; `{ absent }` where the process ends before. */
+  /**
+   * The next line that is a JSON object.
+   * @throws where the process ends before, with what it wrote to standard error
+   */
   async next(): Promise<Answer> {
     for (;;) {
       const { value, done } = await this.lines.next();
-      if (done) return { absent: this.complaint.trim().split("\n").at(-1) || "ended without a word" };
+      if (done) {
+        const ended = await this.closed;
+        const program = this.args.slice(0, 2).join(" ");
+        throw new Error(
+          `${program} ended with ${ended}:\n${this.complaint.trim() || "it ended without a word"}`,
+        );
+      }
       if (value.startsWith("{")) return JSON.parse(value);
     }
   }

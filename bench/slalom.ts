@@ -1,11 +1,12 @@
 /** The one door to what is measured: the built package, with the inner parts that a user does not need. */
 
-export { selectConvolution } from "../dist/backends/cpu/convolution/index.js";
+export { type ConvolutionSpec, selectConvolution } from "../dist/backends/cpu/convolution/index.js";
 export { CpuExecutable } from "../dist/backends/cpu/executable.js";
 export { allGemm, selectGemm } from "../dist/backends/cpu/gemm/index.js";
 export type { GemmChoice } from "../dist/backends/cpu/gemm/select.js";
 export type { GemmSpec } from "../dist/backends/cpu/gemm/types.js";
 export { cpuBackend } from "../dist/backends/cpu/index.js";
+export { convolutionSpec } from "../dist/backends/cpu/libraryCalls.js";
 export { MemoryPool } from "../dist/backends/cpu/memoryPool.js";
 export { createSharedMemory, detectFeatures } from "../dist/backends/cpu/wasm/index.js";
 export type { Executable } from "../dist/compile/backend.js";

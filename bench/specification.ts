@@ -1,4 +1,5 @@
 /** What a contestant is told: the same words for Slalom and its peers, sent as JSON on the command line. */
+import type { ConvolutionSpec } from "./slalom.js";
 
 export interface Workload {
   readonly workload: "quadratic" | "softmax" | "perceptron" | "cnn" | "grid";
@@ -59,6 +60,8 @@ export interface Product {
   readonly transA: boolean;
   readonly transB: boolean;
   readonly count: number;
+  /** The convolution whose arithmetic this is. */
+  readonly convolution?: ConvolutionSpec;
 }
 
 export interface Sample {
@@ -69,9 +72,9 @@ export interface Sample {
 /** What the matrix library and the memory reach here, on `ranks` cores at once. */
 export interface Roofs {
   readonly ranks: number;
-  /** Best rate over all shapes and libraries, sum over ranks. */
+  /** Best rate over all products, convolutions and libraries, sum over ranks. */
   readonly gflops: number;
-  /** For each asked product its best rate over libraries. */
+  /** For each asked product its best rate over libraries, as a product or as the convolution that it is. */
   readonly productGflops: readonly number[];
   /** Copying in main memory, read and written bytes. */
   readonly gigabytesPerS: number;

@@ -1,5 +1,5 @@
 /** What a step must at least compute and move, read from its plan; and the time that this machine needs for it. */
-import type { Kernel, Plan } from "./slalom.js";
+import { convolutionSpec, type Kernel, type Plan } from "./slalom.js";
 import type { Product, Roofs, StepWork } from "./specification.js";
 
 /** Products of an entry, and the least bytes: each variable that a step must touch once, each state twice. */
@@ -39,7 +39,8 @@ const matrixProduct = ({ m, n, k, a, b, batch }: Kernel & { kind: "gemm" }): Pro
 });
 
 /** The product that a convolution is, of patches and filters: its arithmetic, whoever does it. */
-function productOf({ computes, sizes, attributes, lanes }: Kernel & { kind: "convolution" }): Product {
+function productOf(kernel: Kernel & { kind: "convolution" }): Product {
+  const { computes, sizes, attributes, lanes } = kernel;
   const { images, outputHeight, outputWidth, filters, kernelHeight, kernelWidth, channels } = sizes;
   const positions = images * outputHeight * outputWidth;
   const taps = (kernelHeight * kernelWidth * channels) / attributes.groups;
@@ -48,7 +49,8 @@ function productOf({ computes, sizes, attributes, lanes }: Kernel & { kind: "con
     x: [positions, taps, filters],
     w: [filters, taps, positions],
   }[computes];
-  return { m, n, k, transA: computes === "w", transB: computes === "y", count: lanes };
+  const convolution = { ...convolutionSpec(kernel), bias: false, relu: false };
+  return { m, n, k, transA: computes === "w", transB: computes === "y", count: lanes, convolution };
 }
 
 /** The work divided among `steps` counted steps. */
@@ -67,9 +69,9 @@ export const flopsOf = ({ products }: StepWork): number =>
   products.reduce((sum, { m, n, k, count }) => sum + 2 * m * n * k * count, 0);
 
 export interface Floor {
-  /** Arithmetic at the best rate measured for any product, and bytes at the measured bandwidth of main memory. */
+  /** Arithmetic at the best rate measured for any product or convolution, bytes at that of main memory. */
   readonly floorS: number;
-  /** The products alone, each at the best rate measured for its own shape. */
+  /** The products and convolutions alone, each at the best rate measured for its own shape. */
   readonly productsS: number;
 }
 
