@@ -2,10 +2,10 @@
 import { availableParallelism } from "node:os";
 import type { BenchCase, CaseOptions, CaseResult, CaseRow, GoalResult } from "./case.js";
 import { Contestant } from "./contestant.js";
-import { measureRounds, ratioOf, type Timing } from "./measure.js";
+import { measureRounds, ratioOf, scaled, type Timing } from "./measure.js";
 import { measureRoofs } from "./roofs.js";
 import type { ContestantSpec, Library, Workload } from "./specification.js";
-import { floorOf } from "./work.js";
+import { floorOf, perStep } from "./work.js";
 
 export interface Comparison {
   readonly id: string;
@@ -14,7 +14,11 @@ export interface Comparison {
   /** The first is what ratios refer to. */
   readonly ours: readonly ContestantSpec[];
   readonly peers: readonly ContestantSpec[];
-  readonly goals: readonly Goal[];
+  readonly goals: readonly (RatioGoal | TimeGoal)[];
+  /** What times are given for; by default a step. "example": a step's time over its batch, where batches differ. */
+  readonly unit?: "step" | "example" | "evaluation";
+  /** At most so many rounds, where a peer takes minutes for a sample. */
+  readonly mostRounds?: number;
   /** At least this share of the floor, of the first. */
   readonly floorGoal?: number;
   /** Every sample has this many chunks, in place of a length of time. */
@@ -24,12 +28,17 @@ export interface Comparison {
   readonly notes?: readonly string[];
 }
 
-/** Ours is at least this many times faster than the fastest form of the library, as given. */
-export interface Goal {
+/** Ours, the first, is at least this many times faster than the library, or takes at most so many times as long. */
+export type RatioGoal = {
   readonly library: Library;
   /** Only this form; by default the fastest. */
   readonly form?: string;
-  readonly atLeast: number;
+} & ({ readonly atLeast: number } | { readonly within: number });
+
+/** The first takes less than this. */
+export interface TimeGoal {
+  readonly what: string;
+  readonly underS: number;
 }
 
 export const allCores = availableParallelism();
@@ -54,13 +63,17 @@ async function compare(definition: Comparison, options: CaseOptions): Promise<Ca
       else absent.push({ contestant: nameOf(spec), reason: started.absent });
     }
     const chunks = definition.chunks?.(options);
-    const timings = await measureRounds(contestants, {
-      rounds: options.rounds,
+    const rounds = Math.min(options.rounds, definition.mostRounds ?? options.rounds);
+    const perStepTimings = await measureRounds(contestants, {
+      rounds,
       sampleS: options.sampleS,
       ...(chunks !== undefined && { chunks }),
-      onRound: (round) => options.say(`${id}: round ${round} of ${options.rounds}`),
+      onRound: (round) => options.say(`${id}: round ${round} of ${rounds}`),
     });
-    const table = await rowsOf(contestants, timings, options);
+    const timings = perStepTimings.map((timing, i) =>
+      scaled(timing, 1 / unitsOf(definition, contestants[i])),
+    );
+    const table = await rowsOf(definition, contestants, timings, options);
     const doubts = contestants.flatMap(({ ready: { check, version, form } }) => {
       const expected = contestants[0].ready.check;
       return Math.abs(check - expected) > tolerance * Math.abs(expected)
@@ -82,17 +95,22 @@ async function compare(definition: Comparison, options: CaseOptions): Promise<Ca
   }
 }
 
+/** How many of what is counted one step has. */
+const unitsOf = ({ unit, workload }: Comparison, { spec }: Contestant): number =>
+  unit === "example" ? (spec.batch ?? workload.batch ?? 1) : 1;
+
 async function rowsOf(
+  definition: Comparison,
   contestants: readonly Contestant[],
   timings: readonly Timing[],
   { rounds, say }: CaseOptions,
 ): Promise<Pick<CaseResult, "rows" | "roofs">> {
-  const work = contestants[0].ready.work;
   const rows: CaseRow[] = [];
   let roofs: CaseResult["roofs"];
   for (const [i, { spec, ready }] of contestants.entries()) {
     const cores = ready.threads * (spec.copies ?? 1);
     let shares: Pick<CaseRow, "floorShare" | "productsShare"> = {};
+    const work = ready.work && perStep(ready.work, unitsOf(definition, contestants[i]));
     if (spec.library === "slalom" && work && work.products.length > 0) {
       say(`measuring the floor on ${cores} core${cores === 1 ? "" : "s"}`);
       const measured = await measureRoofs(work.products, { ranks: cores, rounds: Math.max(3, rounds) });
@@ -103,7 +121,7 @@ async function rowsOf(
     rows.push({
       contestant: `${ready.version}, ${ready.form}`,
       cores,
-      unit: "step",
+      unit: definition.unit ?? "step",
       timing: timings[i],
       ...(i > 0 && { ratio: ratioOf(timings[i], timings[0]) }),
       check: ready.check,
@@ -118,16 +136,24 @@ function goalsOf(
   contestants: readonly Contestant[],
   timings: readonly Timing[],
 ): GoalResult[] {
-  return goals.map(({ library, form, atLeast }) => {
+  return goals.map((goal) => {
+    if ("underS" in goal) {
+      const value = timings[0].medianS;
+      return { text: goal.what, reached: value < goal.underS, value };
+    }
+    const { library, form } = goal;
     const candidates = contestants.flatMap(({ spec }, i) =>
       spec.library === library && (form === undefined || spec.form === form) ? [i] : [],
     );
     const title = `${libraryTitles[library]}${form === undefined ? " in its fastest form" : `, ${form}`}`;
-    const text = `at least ${atLeast} times ${title}`;
+    const text =
+      "atLeast" in goal ? `at least ${goal.atLeast} times ${title}` : `within ${goal.within} times ${title}`;
     if (candidates.length === 0) return { text };
     // The peer's fastest form is that with the least ratio.
-    const value = Math.min(...candidates.map((i) => ratioOf(timings[i], timings[0]).median));
-    return { text, reached: value >= atLeast, value };
+    const ratio = Math.min(...candidates.map((i) => ratioOf(timings[i], timings[0]).median));
+    return "atLeast" in goal
+      ? { text, reached: ratio >= goal.atLeast, value: ratio }
+      : { text, reached: 1 / ratio <= goal.within, value: 1 / ratio };
   });
 }
 

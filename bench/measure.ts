@@ -53,6 +53,14 @@ export async function measureRounds(
   }));
 }
 
+/** The timing of something that takes `factor` times as long as a step. */
+export const scaled = ({ stepS, medianS, minS, steps }: Timing, factor: number): Timing => ({
+  stepS: stepS.map((seconds) => seconds * factor),
+  medianS: medianS * factor,
+  minS: minS * factor,
+  steps,
+});
+
 /** How many times longer a step of `peer` takes than one of `ours`: from pairs of the same round. */
 export function ratioOf(peer: Timing, ours: Timing): Ratio {
   const ratios = peer.stepS.map((seconds, round) => seconds / ours.stepS[round]);

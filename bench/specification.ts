@@ -5,6 +5,8 @@ export interface Workload {
   readonly workload: "quadratic" | "softmax" | "perceptron" | "cnn" | "grid";
   readonly optimizer?: "sgd" | "adam";
   readonly batch?: number;
+  /** A step is an evaluation of the whole test split, in place of an update. */
+  readonly evaluates?: "test";
   readonly settings?: Readonly<Record<string, number>>;
   /** Of the grid. */
   readonly seeds?: number;
@@ -29,6 +31,8 @@ export interface ContestantSpec {
   readonly chunks?: number;
   /** Of Slalom: who computes matrix products. */
   readonly gemm?: "auto" | "wasm";
+  /** Examples of a batch, in place of the workload's. */
+  readonly batch?: number;
   /** Steps of a chunk, for workloads and peers that are too slow for a whole epoch. */
   readonly chunkSteps?: number;
 }

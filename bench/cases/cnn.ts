@@ -1,12 +1,16 @@
-/** Case 5: one Adam step of exercise 3's CNN at batch 50, dropout on, all cores. */
+/** Case 5: exercise 3's CNN with dropout and Adam: a step, ranks, no system library, an evaluation. */
+import type { BenchCase } from "../case.js";
 import { allCores, comparison } from "../comparison.js";
+import type { ContestantSpec, Workload } from "../specification.js";
 
 const chunkSteps = 20;
+
+const workload: Workload = { workload: "cnn", optimizer: "adam", batch: 50, settings: { lr: 1e-4 } };
 
 export const cnn = comparison({
   id: "cnn",
   title: "One Adam step of the CNN of exercise 3 (3,274,634 parameters) on MNIST, batch 50",
-  workload: { workload: "cnn", optimizer: "adam", batch: 50, settings: { lr: 1e-4 } },
+  workload,
   ours: [
     { library: "slalom", form: `one run shared by ${allCores} ranks`, threads: allCores, chunkSteps },
     { library: "slalom", form: "one run on one core", threads: 1, chunkSteps },
@@ -28,4 +32,67 @@ export const cnn = comparison({
   // The first losses of a network that starts with sigma 0.1 spread widely.
   tolerance: 0.5,
   notes: ["A convolution counts in the floor as the matrix product that it is."],
+});
+
+/** Two ranks against one run on one core, each rank with as large a part of the batch as that run has. */
+function ranksCase(id: string, perRank: number, atLeast: number): BenchCase {
+  const runOf = (threads: number, form: string): ContestantSpec => ({
+    ...{ library: "slalom", form, threads, chunkSteps },
+    batch: threads * perRank,
+  });
+  const alone = `one run on one core, batch ${perRank}`;
+  return comparison({
+    id,
+    title: `The CNN of exercise 3 on two ranks, ${perRank} examples of the batch a rank: time for an example`,
+    workload,
+    unit: "example",
+    ours: [runOf(2, `one run shared by 2 ranks, batch ${2 * perRank}`), runOf(1, alone)],
+    peers: [],
+    goals: [{ library: "slalom", form: alone, atLeast }],
+    tolerance: 0.5,
+  });
+}
+
+export const cnnRanks = ranksCase("cnn-ranks", 50, 1.85);
+export const cnnRanksSmall = ranksCase("cnn-ranks-25", 25, 1.7);
+
+const libraryForm = "oneDNN or CBLAS, one core";
+
+export const cnnWasm = comparison({
+  id: "cnn-wasm",
+  title: "One Adam step of the CNN of exercise 3 on MNIST, batch 50; no system library",
+  workload,
+  ours: [
+    { library: "slalom", form: "WebAssembly, one core", threads: 1, gemm: "wasm", chunkSteps: 5 },
+    { library: "slalom", form: libraryForm, threads: 1, chunkSteps: 5 },
+  ],
+  peers: [
+    { library: "tfjs", form: "cpu", threads: 1, chunkSteps: 1, chunks: 1 },
+    { library: "jaxjs", form: "wasm", threads: 1, chunkSteps: 1, chunks: 1 },
+  ],
+  goals: [
+    { library: "tfjs", atLeast: 50 },
+    { library: "jaxjs", atLeast: 50 },
+    { library: "slalom", form: libraryForm, within: 8 },
+  ],
+  mostRounds: 3,
+  // The loss of one step of a network that starts with sigma 0.1 says little.
+  tolerance: Number.POSITIVE_INFINITY,
+  notes: [
+    "A sample of a peer is one step: they take seconds to minutes. TensorFlow.js's `wasm` backend has no gradient of convolutions.",
+  ],
+});
+
+export const cnnEvaluation = comparison({
+  id: "cnn-evaluation",
+  title: "Evaluating the CNN of exercise 3 on MNIST's 10,000 test images: loss and accuracy",
+  workload: { ...workload, evaluates: "test" },
+  unit: "evaluation",
+  ours: [
+    { library: "slalom", form: `${allCores} ranks`, threads: allCores },
+    { library: "slalom", form: "one core", threads: 1 },
+  ],
+  peers: [],
+  goals: [{ what: "10,000 images in less than a second", underS: 1 }],
+  tolerance: 1e-3,
 });

@@ -1,6 +1,6 @@
 /** Every case, in the order of the report. */
 import type { BenchCase } from "../case.js";
-import { cnn } from "./cnn.js";
+import { cnn, cnnEvaluation, cnnRanks, cnnRanksSmall, cnnWasm } from "./cnn.js";
 import { exercise2 } from "./grid.js";
 import { perceptron512 } from "./perceptron.js";
 import { quadratic } from "./quadratic.js";
@@ -15,8 +15,12 @@ export const cases: readonly BenchCase[] = [
   exercise2,
   perceptron512,
   cnn,
+  cnnRanks,
+  cnnRanksSmall,
+  cnnEvaluation,
   wasmSoftmaxSgd,
   wasmSoftmaxAdam,
   wasmPerceptron,
+  cnnWasm,
   startup,
 ];

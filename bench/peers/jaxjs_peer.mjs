@@ -1,31 +1,84 @@
-/** jax-js, `wasm` backend: softmax regression and the perceptron; one jitted function per step. */
+/** jax-js, `wasm` backend: softmax regression, the perceptron, the CNN of exercise 3; one jitted function per step. */
 import { readFileSync } from "node:fs";
-import { batches, gatherRows, load, normal, serve, spec, trainingData, uniform } from "./protocol.mjs";
+import {
+  batches,
+  gatherRows,
+  load,
+  normal,
+  serve,
+  spec,
+  trainingData,
+  truncatedNormal,
+  uniform,
+} from "./protocol.mjs";
 
-const { numpy: np, nn, jit, valueAndGrad, init, defaultDevice, tree } = await load("@jax-js/jax");
+const { numpy: np, lax, nn, jit, valueAndGrad, init, defaultDevice, tree } = await load("@jax-js/jax");
 await init("wasm");
 defaultDevice("wasm");
 
 const { images, labels, count } = trainingData();
-const isPerceptron = spec.workload === "perceptron";
-const shapes = isPerceptron ? [[784, 512], [512], [512, 10], [10]] : [[784, 10], [10]];
 const filled = (values, shape) => np.array(values, { dtype: "float32" }).reshape(shape);
-let parameters = isPerceptron
-  ? [
-      filled(normal(784 * 512, Math.sqrt(2 / 784)), shapes[0]),
-      np.zeros([512]),
-      filled(uniform(5120, Math.sqrt(6 / 522)), shapes[2]),
-      np.zeros([10]),
-    ]
-  : shapes.map((shape) => np.zeros(shape));
+const dense = (p, i, inputs) => np.matmul(inputs, p[i]).add(p[i + 1]);
 
-const logitsOf = (p, inputs) =>
-  isPerceptron
-    ? np.matmul(nn.relu(np.matmul(inputs, p[0]).add(p[1])), p[2]).add(p[3])
-    : np.matmul(inputs, p[0]).add(p[1]);
-const lossOf = (p, inputs, targets) =>
+/** A convolution 5x5 with filters `p[i]`, ReLU, and the largest of each 2x2; images are [N, C, H, W]. */
+function convolved(p, i, inputs) {
+  const [batch, , height, width] = inputs.shape;
+  const filters = p[i].shape[0];
+  const x = nn.relu(lax.conv(inputs, p[i], [1, 1], "SAME").add(p[i + 1].reshape([filters, 1, 1])));
+  return np.max(x.reshape([batch, filters, height / 2, 2, width / 2, 2]), [3, 5]);
+}
+
+const cutShapes = [
+  [32, 1, 5, 5],
+  [64, 32, 5, 5],
+  [3136, 1024],
+  [1024, 10],
+];
+const cnnWidths = [32, 64, 1024, 10];
+const models = {
+  softmax: {
+    start: () => [np.zeros([784, 10]), np.zeros([10])],
+    logits: (p, inputs) => dense(p, 0, inputs),
+  },
+  perceptron: {
+    start: () => [
+      filled(normal(784 * 512, Math.sqrt(2 / 784)), [784, 512]),
+      np.zeros([512]),
+      filled(uniform(5120, Math.sqrt(6 / 522)), [512, 10]),
+      np.zeros([10]),
+    ],
+    logits: (p, inputs) => dense(p, 2, nn.relu(dense(p, 0, inputs))),
+  },
+  cnn: {
+    start: () =>
+      cutShapes.flatMap((shape, i) => [
+        filled(
+          truncatedNormal(
+            shape.reduce((a, b) => a * b),
+            0.1,
+          ),
+          shape,
+        ),
+        filled(new Float32Array(cnnWidths[i]).fill(0.1), [cnnWidths[i]]),
+      ]),
+    logits: (p, inputs, kept) => {
+      const x = convolved(p, 2, convolved(p, 0, inputs.reshape([spec.batch, 1, 28, 28])));
+      return dense(p, 6, nn.relu(dense(p, 4, x.reshape([spec.batch, 3136]))).mul(kept));
+    },
+    /** Dropout drawn on the host: 2 where a hidden unit is kept. */
+    drawn: () => {
+      const kept = Float32Array.from({ length: spec.batch * 1024 }, () => (Math.random() < 0.5 ? 2 : 0));
+      return filled(kept, [spec.batch, 1024]);
+    },
+  },
+};
+const { start, logits, drawn } = models[spec.workload];
+let parameters = start();
+const shapes = parameters.map(({ shape }) => shape);
+
+const lossOf = (p, inputs, targets, ...kept) =>
   nn
-    .logSoftmax(logitsOf(p, inputs))
+    .logSoftmax(logits(p, inputs, ...kept))
     .mul(targets)
     .sum()
     .mul(-1 / spec.batch);
@@ -34,8 +87,8 @@ const gradient = valueAndGrad(lossOf);
 const isAdam = spec.optimizer === "adam";
 let slots = isAdam ? [shapes.map((s) => np.zeros(s)), shapes.map((s) => np.zeros(s))] : [];
 /** Of every jitted argument that is used twice, one use takes a reference. */
-const step = jit((p, [first, second], inputs, targets, rate, correction) => {
-  const [loss, gradients] = gradient(tree.ref(p), inputs, targets);
+const step = jit((p, [first, second], inputs, targets, rate, correction, ...kept) => {
+  const [loss, gradients] = gradient(tree.ref(p), inputs, targets, ...kept);
   if (!isAdam) return [loss, p.map((x, i) => x.sub(gradients[i].mul(rate.ref))), []];
   const m = first.map((x, i) => x.mul(0.9).add(gradients[i].ref.mul(0.1)));
   const v = second.map((x, i) => x.mul(0.999).add(gradients[i].ref.mul(gradients[i]).mul(0.001)));
@@ -68,6 +121,7 @@ async function run(chunks) {
       filled(hot, [spec.batch, 10]),
       np.array(rate),
       np.array(1 / (1 - 0.999 ** number)),
+      ...(drawn ? [drawn()] : []),
     );
     sum += (await loss.data())[0];
   }

@@ -69,3 +69,11 @@ export const normal = (length, deviation) =>
     const radius = Math.sqrt(-2 * Math.log(1 - Math.random()));
     return deviation * radius * Math.cos(2 * Math.PI * Math.random());
   });
+
+/** Normal, drawn again where it lies more than two deviations away. */
+export const truncatedNormal = (length, deviation) => {
+  const values = normal(length, deviation);
+  for (let i = 0; i < length; i++)
+    while (Math.abs(values[i]) > 2 * deviation) [values[i]] = normal(1, deviation);
+  return values;
+};

@@ -1,10 +1,14 @@
-/** Steps of one lane, on one core or shared by several: exercise 1, softmax regression, the perceptron, the CNN. */
+/**
+ * Steps of one lane, on one core or shared by several: exercise 1, softmax regression, the perceptron, the CNN; or
+ * evaluations of their test split.
+ */
 import {
   adam,
   convNet,
   cpuBackend,
   type Dataset,
   type Executable,
+  evaluateEntry,
   type LaneProgram,
   type LaneTraining,
   laneProgram,
@@ -21,7 +25,7 @@ import {
   writeInitialValues,
 } from "../slalom.js";
 import type { ContestantSpec, Workload } from "../specification.js";
-import { workOf } from "../work.js";
+import { sumOfWork, workOf } from "../work.js";
 import type { Runner } from "./slalom.js";
 
 /** Steps of exercise 1: a chunk is a run from its start. */
@@ -36,6 +40,12 @@ export async function stepRunner(spec: Workload & ContestantSpec): Promise<Runne
   const executable = backend.compile(program.program);
   writeInitialValues(executable, training, program);
   const { dataset, batchSize } = training;
+  if (dataset && spec.evaluates) {
+    return {
+      description: backend.description,
+      ...evaluationsOf(spec.evaluates, { executable, training, program, dataset }),
+    };
+  }
   const batchBytes = dataset && batchSize !== "full" ? batchSize * bytesOfExample(dataset) : 0;
   return {
     description: backend.description,
@@ -75,10 +85,38 @@ async function trainingOf(spec: Workload): Promise<LaneTraining> {
     steps: dataset ? unlimitedSteps : exercise1Steps,
     shuffle: true,
     dtype: "float32",
-    evaluate: [],
+    evaluate: spec.evaluates ? [spec.evaluates] : [],
     evaluateEvery: 1,
     recordEvery: 0,
     recordParameters: false,
+  };
+}
+
+/** A step is the evaluation of a whole split, whose mean loss it gives. */
+function evaluationsOf(
+  split: "test",
+  given: { executable: Executable; training: LaneTraining; program: LaneProgram; dataset: Dataset },
+): Pick<Runner, "work" | "run"> {
+  const { executable, training, program, dataset } = given;
+  const { count } = dataset[split]!;
+  const entry = evaluateEntry(split);
+  const onOne = laneProgram(training, 1);
+  const size = onOne.evaluationBatch[split]!;
+  const work = workOf(planProgram(onOne.program), entry, size * bytesOfExample(dataset));
+  const total = variableNames.total("loss");
+  return {
+    work: sumOfWork([{ work, times: count / size }]),
+    async run(chunks) {
+      let loss = 0;
+      for (let n = 0; n < chunks; n++) {
+        for (const metric of ["loss", ...program.built.metrics])
+          executable.write(variableNames.total(metric), [0]);
+        executable.write(variableNames.position, [0]);
+        executable.run(entry, Math.ceil(count / program.evaluationBatch[split]!));
+        loss = executable.read(total)[0] / count;
+      }
+      return { steps: chunks, loss };
+    },
   };
 }
 
