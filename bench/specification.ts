@@ -31,6 +31,8 @@ export interface ContestantSpec {
   readonly chunks?: number;
   /** Of Slalom: who computes matrix products. */
   readonly gemm?: "auto" | "wasm";
+  /** What products multiply; default float32. */
+  readonly precision?: "bfloat16";
   /** Examples of a batch, in place of the workload's. */
   readonly batch?: number;
   /** Steps of a chunk, for workloads and peers that are too slow for a whole epoch. */

@@ -53,6 +53,32 @@ function ranksCase(id: string, perRank: number, atLeast: number): BenchCase {
   });
 }
 
+const float32Form = `float32, ${allCores} ranks`;
+
+export const cnnBfloat16 = comparison({
+  id: "cnn-bfloat16",
+  title: "One Adam step of the CNN of exercise 3 on MNIST, batch 50; products in bfloat16",
+  workload,
+  ours: [
+    {
+      ...{ library: "slalom", form: `bfloat16, ${allCores} ranks`, threads: allCores, chunkSteps },
+      precision: "bfloat16",
+    },
+    { library: "slalom", form: "bfloat16, one core", threads: 1, chunkSteps, precision: "bfloat16" },
+    { library: "slalom", form: float32Form, threads: allCores, chunkSteps },
+  ],
+  peers: [
+    { library: "torch", form: "channels-last", threads: allCores, chunkSteps, precision: "bfloat16" },
+    { library: "torch", form: "compiled", threads: allCores, chunkSteps, precision: "bfloat16" },
+  ],
+  goals: [
+    { library: "slalom", form: float32Form, atLeast: 1 },
+    { library: "torch", atLeast: 1 },
+  ],
+  tolerance: 0.5,
+  notes: ["PyTorch's is autocast to bfloat16: weights in float32, products and convolutions in bfloat16."],
+});
+
 export const cnnRanks = ranksCase("cnn-ranks", 50, 1.85);
 export const cnnRanksSmall = ranksCase("cnn-ranks-25", 25, 1.7);
 

@@ -1,6 +1,6 @@
 /** Every case, in the order of the report. */
 import type { BenchCase } from "../case.js";
-import { cnn, cnnEvaluation, cnnRanks, cnnRanksSmall, cnnWasm } from "./cnn.js";
+import { cnn, cnnBfloat16, cnnEvaluation, cnnRanks, cnnRanksSmall, cnnWasm } from "./cnn.js";
 import { exercise2 } from "./grid.js";
 import { perceptron512 } from "./perceptron.js";
 import { quadratic } from "./quadratic.js";
@@ -15,6 +15,7 @@ export const cases: readonly BenchCase[] = [
   exercise2,
   perceptron512,
   cnn,
+  cnnBfloat16,
   cnnRanks,
   cnnRanksSmall,
   cnnEvaluation,

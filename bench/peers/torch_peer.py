@@ -3,7 +3,7 @@ PyTorch: exercise 1, softmax regression, the perceptron, the CNN of exercise 3, 
 
 Forms: "eager"; "channels-last" (the CNN in that memory format); "compiled" (torch.compile over the whole step, optimizer
 included; the CNN channels last); "vmap" (the grid: torch.func
-over all lanes of a seed). Optimizers are the fused ones. Data are float32 in memory and shuffled every epoch; losses are
+over all lanes of a seed). With precision bfloat16 the forward pass is autocast. Optimizers are the fused ones. Data are float32 in memory and shuffled every epoch; losses are
 kept as tensors and looked at once at the end.
 """
 import os
@@ -106,7 +106,8 @@ def classifier(parameters, logits):
 
     def step(indices):
         inputs, targets = images.index_select(0, indices), labels.index_select(0, indices)
-        loss = F.cross_entropy(logits(parameters, inputs), targets)
+        with torch.autocast("cpu", torch.bfloat16, enabled=spec.get("precision") == "bfloat16"):
+            loss = F.cross_entropy(logits(parameters, inputs), targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

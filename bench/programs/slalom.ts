@@ -8,7 +8,7 @@ import { stepRunner } from "./slalomSteps.js";
 export interface Runner {
   /** What the backend says of itself. */
   readonly description: string;
-  readonly work: StepWork;
+  readonly work?: StepWork;
   /** Runs chunks: epochs, or runs of exercise 1; the loss is as in `Ready.check`. */
   run(chunks: number): Promise<{ steps: number; loss: number }>;
   close?(): Promise<void>;

@@ -49,7 +49,10 @@ export async function stepRunner(spec: Workload & ContestantSpec): Promise<Runne
   const batchBytes = dataset && batchSize !== "full" ? batchSize * bytesOfExample(dataset) : 0;
   return {
     description: backend.description,
-    work: workOf(planProgram(laneProgram(training, 1).program), stepEntry, batchBytes),
+    // The floor is that of float32.
+    ...(spec.precision === undefined && {
+      work: workOf(planProgram(laneProgram(training, 1).program), stepEntry, batchBytes),
+    }),
     run: async (chunks) =>
       dataset
         ? runEpochs(
@@ -68,7 +71,7 @@ const models = {
   cnn: () => convNet(),
 };
 
-async function trainingOf(spec: Workload): Promise<LaneTraining> {
+async function trainingOf(spec: Workload & ContestantSpec): Promise<LaneTraining> {
   const problem =
     spec.workload === "quadratic"
       ? linearRegression()
@@ -85,6 +88,7 @@ async function trainingOf(spec: Workload): Promise<LaneTraining> {
     steps: dataset ? unlimitedSteps : exercise1Steps,
     shuffle: true,
     dtype: "float32",
+    ...(spec.precision && { precision: spec.precision }),
     evaluate: spec.evaluates ? [spec.evaluates] : [],
     evaluateEvery: 1,
     recordEvery: 0,
