@@ -21,6 +21,7 @@ export function runResult(study: string, run: StoredRun, { rows = false }: Resul
     best: summary?.best,
     targets: summary?.targets,
     divergence: summary?.divergence,
+    stoppedEarly: summary?.stoppedEarly,
     parameters: summary?.parameters,
     error: summary?.error,
     configuration,

@@ -40,7 +40,7 @@ function runTable({ runs, record }: StoredStudy, { style }: Output): string {
       configuration.label ?? configuration.optimizer,
       ...hyperparameters.map((name) => String(configuration.hyperparameters[name] ?? "")),
       String(configuration.seed),
-      run.status,
+      summary?.stoppedEarly ? "stopped early" : run.status,
       String(summary?.stepsDone ?? ""),
       ...metrics.map((metric) =>
         summary && metric in summary.final ? formatMetric(metric, summary.final[metric]) : "",

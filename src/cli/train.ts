@@ -135,7 +135,7 @@ export function formatMetric(metric: string, value: number): string {
 
 /** How the run ended, where it was then, and which targets it reached. */
 function ending(summary: RunSummary, { style }: Output): string {
-  const { status, stepsDone, timeS, divergence, parameters, targets, error } = summary;
+  const { status, stepsDone, timeS, divergence, stoppedEarly, parameters, targets, error } = summary;
   const perStep = stepsDone > 0 ? `, ${duration(timeS / stepsDone)} a step` : "";
   const done = `${integer(stepsDone)} steps in ${duration(timeS)}${perStep}`;
   const lines: string[] = [];
@@ -147,7 +147,8 @@ function ending(summary: RunSummary, { style }: Output): string {
       `${style.red("diverged")} at step ${integer(divergence.step)}: ${divergence.quantity} became ${value}; last finite loss ${formatMetric("", divergence.lastFiniteLoss)}`,
       done,
     );
-  } else if (status === "completed") lines.push(`${style.green("completed")}: ${done}`);
+  } else if (stoppedEarly) lines.push(`${style.green("stopped early")}: ${stoppedEarly.reason}`, done);
+  else if (status === "completed") lines.push(`${style.green("completed")}: ${done}`);
   else lines.push(`${style.yellow(status)}: ${error ?? done}`);
   const numbers = Object.values(parameters ?? {}).flat();
   if (parameters && numbers.length <= 10) {

@@ -7,7 +7,7 @@ import type { Executor } from "./executor.js";
 import { checkMemory, laneLimit } from "./memory.js";
 import { ProgressTally, type StudyProgress } from "./progress.js";
 import type { Study } from "./study.js";
-import { checkTargets, configurationsOf, isDeterministic, recordOf, tasksFor, totalSteps } from "./tasks.js";
+import { checkMetrics, configurationsOf, isDeterministic, recordOf, tasksFor, totalSteps } from "./tasks.js";
 import { slalomVersion } from "./version.js";
 
 export interface RunStudyOptions {
@@ -35,15 +35,15 @@ export interface StudyOutcome {
 
 /**
  * Trains every run of the study that the store lacks.
- * @throws SlalomError "store" for another study of this name, "data" for broken data, "option" for a target on a
- * metric that the problem does not have, "device" for too little memory; and what the executor rejects with
+ * @throws SlalomError "store" for another study of this name, "data" for broken data, "option" for a target
+ * or early stopping by a metric that the study does not measure, "device" for too little memory; and what the executor rejects with
  */
 export async function runStudy(study: Study, options: RunStudyOptions): Promise<StudyOutcome> {
   const { store, executor, signal } = options;
   const started = performance.now();
   const elapsedS = (): number => (performance.now() - started) / 1000;
   const dataset = await study.problem.dataset?.load();
-  checkTargets(study, dataset);
+  checkMetrics(study, dataset);
   const stored = storedStudy(study, dataset, options);
   const all = configurationsOf(study, dataset, stored.record.seeds, executor.backend.name);
   const missing = new Set(stored.missing(all.map(({ configuration }) => configuration)));

@@ -5,7 +5,7 @@
 import { checkKeys, SlalomError } from "../base/errors.js";
 import type { OptimizerChoice } from "../learn/optimizers/optimizer.js";
 import type { Problem } from "../learn/problems/problem.js";
-import type { Target } from "../runs/records.js";
+import type { EarlyStopping, Target } from "../runs/records.js";
 
 export interface StudyOptions {
   /** The folder's name in the run store; by default the problem's. */
@@ -49,6 +49,8 @@ export interface StudyOptions {
    * best says of the test split in predictions.json; by default false.
    */
   readonly keepModel?: boolean;
+  /** Ends runs that no longer become better; absent: every run makes all of its steps. */
+  readonly earlyStopping?: EarlyStoppingOptions;
   /**
    * How often an unfinished training is kept, so that it can go on from there: `{ steps: 500 }` or `{ minutes: 10 }`; by
    * default every 5 minutes. It is kept in any case when it is interrupted.
@@ -62,6 +64,20 @@ export interface StudyOptions {
   readonly targets?: readonly TargetOption[];
   /** Comparisons at settings of your own, beside those at each optimizer's best. */
   readonly comparisons?: readonly Comparison[];
+}
+
+export interface EarlyStoppingOptions {
+  /** Evaluations in a row that are no better before a run ends. */
+  readonly patience: number;
+  /** What evaluations measure and a run waits for, never of the test split; by default "validationLoss". */
+  readonly metric?: string;
+  /** Only what is better by more than this counts as better; by default 0. */
+  readonly minDelta?: number;
+  /**
+   * "best": final metrics and the kept model are those of the best evaluation, also of runs that made all of their steps;
+   * by default they are those of the last one.
+   */
+  readonly restore?: "best";
 }
 
 /** The direction follows from the metric: accuracies rise, losses fall. */
@@ -79,7 +95,10 @@ export interface Comparison {
 
 export interface Study
   extends Required<
-    Omit<StudyOptions, "title" | "epochs" | "steps" | "targets" | "seeds" | "evaluateEvery" | "recordEvery">
+    Omit<
+      StudyOptions,
+      "title" | "epochs" | "steps" | "targets" | "seeds" | "evaluateEvery" | "recordEvery" | "earlyStopping"
+    >
   > {
   readonly title: string;
   readonly seeds: readonly number[];
@@ -87,6 +106,7 @@ export interface Study
   readonly steps?: number;
   readonly evaluateEvery?: StudyOptions["evaluateEvery"];
   readonly recordEvery?: number;
+  readonly earlyStopping?: EarlyStopping;
   readonly targets: readonly Target[];
 }
 
@@ -107,6 +127,7 @@ const optionNames: readonly string[] = [
   "test",
   "trainMetrics",
   "keepModel",
+  "earlyStopping",
   "checkpointEvery",
   "targets",
   "comparisons",
@@ -162,6 +183,7 @@ export function study(options: StudyOptions): Study {
     test,
     trainMetrics,
     keepModel,
+    ...(options.earlyStopping && { earlyStopping: earlyStoppingOf(options.earlyStopping) }),
     checkpointEvery: checkedInterval(options.checkpointEvery ?? { minutes: 5 }),
     targets: targets.map(targetOf),
     comparisons: comparisons.map((comparison) => checkComparison(comparison, optimizers)),
@@ -192,6 +214,21 @@ function intervalUnit(name: string, given: object, examples: Readonly<Record<str
   }
   if (unit === "steps") positiveInteger(`${name}.steps`, amount);
   return unit;
+}
+
+function earlyStoppingOf(given: EarlyStoppingOptions): EarlyStopping {
+  checkKeys("earlyStopping", given, ["patience", "metric", "minDelta", "restore"]);
+  const { patience, metric = "validationLoss", minDelta = 0, restore } = given;
+  positiveInteger("earlyStopping.patience", patience);
+  if (typeof metric !== "string" || /^(best)?test/i.test(metric))
+    fail(
+      `earlyStopping.metric is ${describe(metric)}; expected a metric of the validation or the training data, such as "validationLoss": what decides when to stop is no longer a test`,
+    );
+  if (!(minDelta >= 0 && minDelta < Number.POSITIVE_INFINITY))
+    fail(`earlyStopping.minDelta is ${describe(minDelta)}; expected a number of at least 0`);
+  if (restore !== undefined && restore !== "best")
+    fail(`earlyStopping.restore is ${describe(restore)}; expected "best", or nothing`);
+  return { patience, metric, minDelta, ...(restore && { restore }) };
 }
 
 function checkOptimizers(optimizers: unknown): void {

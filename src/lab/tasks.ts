@@ -8,6 +8,7 @@ import type { OptimizerChoice } from "../learn/optimizers/optimizer.js";
 import { describeSchedule } from "../learn/schedules/index.js";
 import type { OptimizerGrid, RunConfiguration, StudyRecord, Versions } from "../runs/records.js";
 import {
+  evaluatedMetrics,
   initialParameters,
   type LaneTraining,
   laneProgram,
@@ -36,12 +37,15 @@ export interface Task {
 export function recordOf(study: Study, versions: Versions, deterministic: boolean): StudyRecord {
   const { name, title, problem, seeds, epochs, steps, batchSize, shuffle, dtype, targets, comparisons } =
     study;
+  const { earlyStopping } = study;
   // What stands at its default is left out: studies of earlier versions stay the same question.
   const options = {
     ...(study.test !== "each" && { test: study.test }),
     ...(study.trainMetrics && { trainMetrics: true }),
     ...(study.keepModel && { keepModel: true }),
     ...(study.precision !== "float32" && { precision: study.precision }),
+    // The rhythm of evaluations changes results only where it decides when runs end.
+    ...(earlyStopping && study.evaluateEvery !== undefined && { evaluateEvery: study.evaluateEvery }),
     ...(comparisons.length > 0 && {
       comparisons: comparisons.map((comparison) => ({
         ...comparison,
@@ -62,6 +66,7 @@ export function recordOf(study: Study, versions: Versions, deterministic: boolea
     shuffle,
     dtype,
     targets,
+    ...(earlyStopping && { earlyStopping }),
     ...(deterministic && { deterministic }),
     ...(Object.keys(options).length > 0 && { options }),
     versions,
@@ -77,6 +82,10 @@ export function configurationsOf(
   backend: string,
 ): { choice: number; configuration: RunConfiguration }[] {
   const steps = totalSteps(study, dataset);
+  const earlyStopping = study.earlyStopping && {
+    ...study.earlyStopping,
+    evaluateEvery: evaluationSteps(study, dataset),
+  };
   return study.optimizers.flatMap((choice, i) => {
     const { optimizer, label, hyperparameters: _values, ...around } = gridOf(study, choice);
     return product(choice.settings).flatMap((hyperparameters) =>
@@ -97,6 +106,7 @@ export function configurationsOf(
           dtype: study.dtype,
           ...(study.precision !== "float32" && { precision: study.precision }),
           backend,
+          ...(earlyStopping && { earlyStopping }),
         },
       })),
     );
@@ -151,6 +161,7 @@ export function laneTraining(study: Study, dataset: Dataset | undefined, task: T
     evaluateAtEnd: evaluated.filter((split) => study.test === "end" && split === "test"),
     trainMetrics: study.trainMetrics && isBatched,
     keepModel: study.keepModel,
+    ...(study.earlyStopping && { earlyStopping: study.earlyStopping }),
     evaluateEvery: evaluationSteps(study, dataset),
     recordEvery: study.recordEvery ?? (isBatched ? 0 : 1),
     recordParameters: !isBatched && parameterCount(study, dataset) <= mostRecordedParameters,
@@ -189,12 +200,17 @@ export function isDeterministic(study: Study, dataset: Dataset | undefined): boo
   return [...first].every(([name, values]) => values.every((value, i) => value === other.get(name)![i]));
 }
 
-/** @throws SlalomError "option" for a target on a metric that no row of the study holds */
-export function checkTargets(study: Study, dataset: Dataset | undefined): void {
-  const metrics = metricsOf(withoutLanes(study, dataset));
+/** @throws SlalomError "option" for a target or early stopping by a metric that the study does not measure for it */
+export function checkMetrics(study: Study, dataset: Dataset | undefined): void {
+  const training = withoutLanes(study, dataset);
+  const metrics = metricsOf(training);
   for (const { metric } of study.targets) {
     if (!metrics.includes(metric)) throw unknownName("metric of a target", metric, metrics, "option");
   }
+  const watched = study.earlyStopping?.metric;
+  const evaluated = evaluatedMetrics(training).filter((metric) => !metric.startsWith("test"));
+  if (watched !== undefined && !evaluated.includes(watched))
+    throw unknownName("metric of early stopping", watched, evaluated, "option");
 }
 
 /** Updates of one run. */

@@ -1,15 +1,8 @@
 /** By what settings are chosen and compared: the value of a metric, or the steps to a target. */
 import { betterOf, type Measure, measuresOf, type Tolerance } from "../lab/statistics/index.js";
 import type { StoredRun, StoredStudy, Target } from "../runs/index.js";
-import {
-  counted,
-  integer,
-  isAccuracy,
-  metricDifference,
-  metricName,
-  metricValue,
-  targetInWords,
-} from "./words.js";
+import { endInWords } from "./lengths.js";
+import { integer, isAccuracy, metricDifference, metricName, metricValue, targetInWords } from "./words.js";
 
 export interface Criterion {
   readonly kind: "value" | "steps";
@@ -82,18 +75,13 @@ export function targetsByWeight({ record }: StoredStudy, { report, select }: Cri
 /** A metric's value in a run, its last or its best. */
 function valueCriterion({ metric, at = "final" }: Measure, { record }: StoredStudy): Criterion {
   const accuracy = isAccuracy(metric);
-  const length =
-    record.epochs !== undefined
-      ? ` after ${counted(record.epochs, "epoch")}`
-      : record.steps !== undefined
-        ? ` after ${counted(record.steps, "step")}`
-        : "";
   return {
     kind: "value",
     metric,
     at,
     better: betterOf(metric),
-    words: at === "best" ? `best ${metricName(metric)}` : `${metricName(metric)}${length}`,
+    words:
+      at === "best" ? `best ${metricName(metric)}` : `${metricName(metric)} ${endInWords(record)}`.trimEnd(),
     tolerance: accuracy ? { absolute: 0.01 } : { relative: 0.1 },
     toleranceWords: accuracy ? "within one point of its best" : "within 10 % of its best",
     format: (value) => metricValue(metric, value, { digits: 4 }),

@@ -29,10 +29,21 @@ export function pointsOf(run: StoredRun, metric: string, position: Position): Po
   return { x: [...curve[position]], y: [...curve.value] };
 }
 
-/** The mean, least and greatest value over runs, at the positions that all of them have. */
-function overRuns(curves: readonly Points[]): Points & { lower: number[]; upper: number[] } {
+/** Points of a run, and whether it stopped early: it then stays where it is. */
+type RunPoints = Points & { readonly stays: boolean };
+
+/**
+ * The mean, least and greatest value over runs, at the positions that all of them have. A run that stopped early has its
+ * last value at all later ones: to leave it out would make a mean of fewer and fewer seeds.
+ */
+function overRuns(curves: readonly RunPoints[]): Points & { lower: number[]; upper: number[] } {
+  const positions = [...new Set(curves.flatMap(({ x }) => x))];
   const counts = new Map<number, number[]>();
-  for (const { x, y } of curves) {
+  for (const curve of curves) {
+    const last = curve.x[curve.x.length - 1];
+    const later = curve.stays ? positions.filter((position) => position > last) : [];
+    const x = [...curve.x, ...later];
+    const y = [...curve.y, ...later.map(() => curve.y[curve.y.length - 1])];
     x.forEach((position, i) => {
       const values = counts.get(position);
       if (values === undefined) counts.set(position, [y[i]]);
@@ -63,7 +74,10 @@ export function settingSeries(
   const diverged = runs.filter((run) => run.status === "diverged");
   const ended = runs
     .filter((run) => run.status === "completed")
-    .map((run) => pointsOf(run, metric, position));
+    .map((run) => ({
+      ...pointsOf(run, metric, position),
+      stays: run.summary?.stoppedEarly !== undefined,
+    }));
   const series: ConvergenceSeries[] = [];
   const measured = ended.filter(({ x }) => x.length > 0);
   if (measured.length > 0) {

@@ -2,6 +2,7 @@
 import type { StoredStudy } from "../runs/index.js";
 import { analyse, type ReportOptions, type StudyAnalysis } from "./analysis.js";
 import { divergenceFindings } from "./findings/divergence.js";
+import { earlyStoppingFindings } from "./findings/earlyStopping.js";
 import { fairnessFindings } from "./findings/fairness.js";
 import { optimumFindings, theoryFindings } from "./findings/optimum.js";
 import { rangeFindings } from "./findings/ranges.js";
@@ -26,6 +27,7 @@ export const findingsFrom = (analysis: StudyAnalysis): Finding[] => [
   ...targetFindings(analysis),
   ...rangeFindings(analysis),
   ...divergenceFindings(analysis),
+  ...earlyStoppingFindings(analysis),
   ...theoryFindings(analysis),
   ...optimumFindings(analysis),
   ...fairnessFindings(analysis),

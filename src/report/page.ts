@@ -146,6 +146,7 @@ function configurationSection({ study: { record }, isDeterministic }: StudyAnaly
     ["Batch", record.batchSize === undefined ? "all of the data" : counted(record.batchSize, "example")],
     ["Shuffled", record.shuffle === undefined ? undefined : record.shuffle ? "yes" : "no"],
     ["Numbers", record.dtype],
+    ["Early stopping", record.earlyStopping && jsonInWords({ ...record.earlyStopping })],
     ["Targets", nonEmpty(listed(record.targets.map(targetInWords)))],
     ...record.optimizers.map((grid): [string, string] => [grid.label ?? grid.optimizer, gridInWords(grid)]),
     ["Further options", nonEmpty(jsonInWords(options as Json))],

@@ -10,6 +10,7 @@ import {
 } from "./analysis.js";
 import { type Criterion, valueIn } from "./criteria.js";
 import { gapsOf, hasBatches, type SettingGap } from "./gaps.js";
+import { stoppedEarly } from "./lengths.js";
 import { numberCell, type ReportCell, type ReportColumn, type ReportTable, textCell } from "./table.js";
 import {
   capitalised,
@@ -62,7 +63,7 @@ function bestTable(analysis: StudyAnalysis): ReportTable {
 }
 
 function tuningTable(analysis: StudyAnalysis): ReportTable {
-  const { select } = analysis;
+  const { select, study } = analysis;
   return {
     id: "tuning",
     title: "Tuning",
@@ -72,6 +73,7 @@ function tuningTable(analysis: StudyAnalysis): ReportTable {
       { label: "Good range", align: "right" },
       { label: "Settings tried", align: "right" },
       { label: "Diverged runs", align: "right" },
+      ...(study.record.earlyStopping ? [{ label: "Stopped early", align: "right" } as const] : []),
       { label: "Time of a run at its best setting", align: "right" },
     ],
     rows: inOrder(analysis).map(({ name, best, settings }) => {
@@ -82,6 +84,9 @@ function tuningTable(analysis: StudyAnalysis): ReportTable {
         numberCell(range?.decades, () => (range ? decadesInWords(range) : "")),
         numberCell(settings.length, integer),
         numberCell(diverged, integer),
+        ...(study.record.earlyStopping
+          ? [numberCell(stoppedEarly(settings.flatMap(({ runs }) => runs)).length, integer)]
+          : []),
         numberCell(best && timeOf(best), duration),
       ];
     }),
@@ -206,11 +211,15 @@ function timeCell(value: number | undefined, format: (value: number) => string):
   return Number.isFinite(value) ? numberCell(value, format) : { text: "never", sort: Number.NaN };
 }
 
-/** Where and in what it diverged, or that it came to its end, or that it is the best. */
+/** Where and in what it diverged, or that it came to its end and how, or that it is the best. */
 function outcomeOf(setting: SettingResult, { best }: OptimizerResult): string {
   const { runs, diverged } = setting;
-  if (diverged.length === 0)
-    return best !== undefined && best.runs === runs ? "best of its optimizer" : "completed";
+  if (diverged.length === 0) {
+    const outcome = best !== undefined && best.runs === runs ? "best of its optimizer" : "completed";
+    const stopped = stoppedEarly(runs).length;
+    if (stopped === 0) return outcome;
+    return `${outcome}, ${stopped === runs.length ? "" : `${stopped} of ${runs.length} seeds `}stopped early`;
+  }
   const first = diverged
     .flatMap(({ summary }) => summary?.divergence ?? [])
     .sort((a, b) => a.step - b.step)[0];

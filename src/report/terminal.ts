@@ -2,6 +2,7 @@
 import type { StoredStudy } from "../runs/index.js";
 import { analyse, type ReportOptions, type StudyAnalysis } from "./analysis.js";
 import { type Finding, findingsFrom } from "./findings.js";
+import { lengthInWords } from "./lengths.js";
 import type { ReportCell, ReportTable } from "./table.js";
 import { tablesFrom } from "./tables.js";
 import { counted, duration, listed } from "./words.js";
@@ -36,14 +37,9 @@ export function overviewOf({ study, results, optimizers, isDeterministic }: Stud
   const { record } = study;
   const settings = optimizers.reduce((sum, optimizer) => sum + optimizer.settings.length, 0);
   const seeds = isDeterministic ? "" : ` on ${counted(record.seeds.length, "seed")}`;
-  const length =
-    record.epochs !== undefined
-      ? `, ${counted(record.epochs, "epoch")} each`
-      : record.steps !== undefined
-        ? `, ${counted(record.steps, "step")} each`
-        : "";
+  const length = lengthInWords(record);
   const trainingS = results.reduce((sum, { summary }) => sum + (summary?.timeS ?? 0), 0);
-  return `${counted(results.length, "run")} of ${counted(settings, "setting")} of ${listed(optimizers.map(({ name }) => name))}${seeds}${length}; ${duration(trainingS)} of training.`;
+  return `${counted(results.length, "run")} of ${counted(settings, "setting")} of ${listed(optimizers.map(({ name }) => name))}${seeds}${length === "" ? "" : `, ${length} each`}; ${duration(trainingS)} of training.`;
 }
 
 function bulletOf({ kind }: Finding): string {

@@ -32,6 +32,18 @@ export interface OptimizerGrid {
   readonly average?: Json;
 }
 
+/** When runs end before their last step. */
+export interface EarlyStopping {
+  /** Evaluations in a row that are no better before a run ends, at least 1. */
+  readonly patience: number;
+  /** As rows name it: "validationLoss". */
+  readonly metric: string;
+  /** A better evaluation is better by more than this; at least 0. */
+  readonly minDelta: number;
+  /** "best": a run ends with what it had at its best evaluation, whether it stopped early or made all of its steps. */
+  readonly restore?: "best";
+}
+
 /** With what a study was computed. */
 export interface Versions {
   readonly slalom: string;
@@ -57,6 +69,7 @@ export interface StudyRecord {
   readonly shuffle?: boolean;
   readonly dtype?: "float32" | "float64";
   readonly targets: readonly Target[];
+  readonly earlyStopping?: EarlyStopping;
   /** True when the seed changes nothing: fixed start, full batch. One run then says everything. */
   readonly deterministic?: boolean;
   /** Any further setting; compared on resume like the others. */
@@ -87,6 +100,8 @@ export interface RunConfiguration {
   /** What operands of products are rounded to; absent: nothing. */
   readonly precision?: "bfloat16";
   readonly backend: string;
+  /** With the steps between evaluations, which decide with it. */
+  readonly earlyStopping?: EarlyStopping & { readonly evaluateEvery: number };
 }
 
 /** `run.json`. */
@@ -127,6 +142,13 @@ export interface Divergence {
   readonly lastFiniteLoss: number;
 }
 
+/** Why a run ended before its last step, and after how many steps. */
+export interface StoppedEarly {
+  readonly step: number;
+  /** "validationLoss was not better than 0.12, of step 300, for 5 evaluations". */
+  readonly reason: string;
+}
+
 /** The first measured step at which a target held; nulls where it never did. */
 export interface TargetReached extends Target {
   readonly step: number | null;
@@ -140,12 +162,14 @@ export interface RunSummary {
   readonly stepsDone: number;
   readonly epochsDone?: number;
   readonly timeS: number;
-  /** The last measured value of each metric. */
+  /** The last measured value of each metric; of a run that restored its best parameters, what these gave. */
   readonly final: Readonly<Record<string, number>>;
   /** The best finite value of each metric that has a better side. */
   readonly best: Readonly<Record<string, { readonly value: number; readonly step: number }>>;
   readonly targets: readonly TargetReached[];
   readonly divergence?: Divergence;
+  /** Of a run that completed before its last step. */
+  readonly stoppedEarly?: StoppedEarly;
   /** Final parameters by name, row-major, where they are under 100 numbers together. */
   readonly parameters?: Readonly<Record<string, readonly number[]>>;
   readonly error?: string;

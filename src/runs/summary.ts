@@ -3,7 +3,9 @@ import type { EndStatus, MetricRow, RunSummary, Target, TargetReached } from "./
 
 /** What only the trainer knows about a run's end; everything else comes from the rows. */
 export interface RunOutcome
-  extends Partial<Pick<RunSummary, "stepsDone" | "epochsDone" | "timeS" | "divergence" | "parameters">> {
+  extends Partial<
+    Pick<RunSummary, "stepsDone" | "epochsDone" | "timeS" | "divergence" | "stoppedEarly" | "parameters">
+  > {
   readonly status: EndStatus;
   readonly error?: string;
   /** Metrics measured once at the end and in no row, or measured better than the rows show. */

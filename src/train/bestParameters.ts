@@ -1,7 +1,7 @@
-/** What each lane had learned at its best evaluation: parameters and state, copied when a lane improves. */
+/** What each lane had learned at its best evaluation: the model, copied when a lane improves, and what was measured. */
 import type { TypedArray } from "../base/dtype.js";
 import type { Executable } from "../compile/backend.js";
-import type { Target } from "../runs/records.js";
+import type { MetricRow, Target } from "../runs/records.js";
 
 /** Which measured metric decides, and which side of it is better. */
 export interface BestBy {
@@ -13,6 +13,8 @@ export interface BestBy {
 export interface BestEvaluation {
   readonly step: number;
   readonly value: number;
+  /** What was measured then. */
+  readonly row: MetricRow;
   /** Values of one lane, by variable. */
   readonly values: ReadonlyMap<string, TypedArray>;
 }
@@ -26,19 +28,20 @@ export class BestParameters {
     private readonly variables: readonly string[],
   ) {}
 
-  /** Takes the metric of lanes at a step; the first of equals stays. `places` of `width` are theirs in the program. */
+  /** Takes the rows of lanes at an evaluation; the first of equals stays. `places` of `width` are theirs in the program. */
   see(
     executable: Executable,
-    step: number,
-    lanes: readonly { readonly lane: number; readonly place: number; readonly value: number }[],
+    rows: readonly { readonly lane: number; readonly place: number; readonly row: MetricRow }[],
     width: number,
   ): void {
-    const improved = lanes.filter(({ lane, value }) => this.isBetter(value, this.lanes.get(lane)?.value));
+    const improved = rows.filter(({ lane, row }) =>
+      this.isBetter(row[this.by.metric], this.lanes.get(lane)?.value),
+    );
     if (improved.length === 0) return;
     const all = this.variables.map((name) => [name, executable.read(name)] as const);
-    for (const { lane, place, value } of improved) {
+    for (const { lane, place, row } of improved) {
       const values = new Map(all.map(([name, array]) => [name, laneOf(array, place, width).slice()]));
-      this.lanes.set(lane, { step, value, values });
+      this.lanes.set(lane, { step: row.step, value: row[this.by.metric], row: { ...row }, values });
     }
   }
 

@@ -3,6 +3,7 @@ import { type Shape, sizeOf } from "../base/shape.js";
 import type { Dataset, SplitName } from "../learn/datasets/dataset.js";
 import type { OptimizerChoice } from "../learn/optimizers/optimizer.js";
 import type { Problem } from "../learn/problems/problem.js";
+import type { EarlyStopping } from "../runs/records.js";
 
 export interface LaneTraining {
   readonly problem: Problem;
@@ -34,6 +35,8 @@ export interface LaneTraining {
   readonly keepModel?: boolean;
   /** Steps between evaluations; the last step is always evaluated. */
   readonly evaluateEvery: number;
+  /** When lanes end before the last step; absent: never. */
+  readonly earlyStopping?: EarlyStopping;
   /** Steps between rows of the loss that steps see, 0 for none. At a step that is evaluated that row is the only one. */
   readonly recordEvery: number;
   /** Whether rows hold the parameters, as "parameter.<name>": for problems of a few numbers. */
@@ -64,8 +67,12 @@ export const metricName = (split: SplitName, metric: string): string => split + 
 /** As summaries name what the parameters of the best evaluation give: "bestTestAccuracy". */
 export const bestMetricName = (metric: string): string => `best${capitalised(metric)}`;
 
-/** By which measured metric evaluations are ranked: the validation split's accuracy, or else its loss. */
-export function rankingMetric({ evaluate }: LaneTraining, metrics: readonly string[]): string | undefined {
+/** By which measured metric evaluations are ranked: that of early stopping, the validation split's accuracy, its loss. */
+export function rankingMetric(
+  { evaluate, earlyStopping }: LaneTraining,
+  metrics: readonly string[],
+): string | undefined {
+  if (earlyStopping) return earlyStopping.metric;
   if (!evaluate.includes("validation")) return undefined;
   return metricName("validation", metrics.includes("accuracy") ? "accuracy" : "loss");
 }
@@ -81,21 +88,28 @@ export const parameterMetrics = (name: string, shape: Shape): string[] =>
 /** As the last row of a training on batches names what all training examples give: "finalTrainLoss". */
 export const finalMetricName = (metric: string): string => `finalTrain${capitalised(metric)}`;
 
+/** The metrics of the rows of evaluations. */
+export function evaluatedMetrics(training: LaneTraining): string[] {
+  const { metrics } = training.problem.build(training.dataset);
+  return [
+    "trainLoss",
+    ...training.evaluate.flatMap((split) => ["loss", ...metrics].map((metric) => metricName(split, metric))),
+    ...(training.trainMetrics ? metrics.map((metric) => metricName("train", metric)) : []),
+  ];
+}
+
 /** Every metric that the rows of a training hold. */
 export function metricsOf(training: LaneTraining): string[] {
   const built = training.problem.build(training.dataset);
   const parameters = Object.entries(built.parameters);
+  const stepLoss = stepLossName(training);
   return [
-    "trainLoss",
-    ...training.evaluate.flatMap((split) =>
-      ["loss", ...built.metrics].map((metric) => metricName(split, metric)),
-    ),
+    ...evaluatedMetrics(training),
     ...(training.evaluateAtEnd ?? []).flatMap((split) =>
       ["loss", ...built.metrics].map((metric) => metricName(split, metric)),
     ),
-    ...(training.trainMetrics ? built.metrics.map((metric) => metricName("train", metric)) : []),
     ...(hasExactLoss(training) ? [] : ["loss", ...built.metrics].map(finalMetricName)),
-    ...(training.recordEvery > 0 && stepLossName(training) !== "trainLoss" ? [stepLossName(training)] : []),
+    ...(training.recordEvery > 0 && stepLoss !== "trainLoss" ? [stepLoss] : []),
     ...(training.recordParameters
       ? parameters.flatMap(([name, { shape }]) => parameterMetrics(name, shape))
       : []),

@@ -1,5 +1,5 @@
 /** Training: lanes of one program, the loop around it, evaluation, divergence. */
-export { type LaneTraining, metricsOf, stepsPerEpoch } from "./configuration.js";
+export { evaluatedMetrics, type LaneTraining, metricsOf, stepsPerEpoch } from "./configuration.js";
 export { initialParameters, seedKeys } from "./initialValues.js";
 export { divergenceFactor } from "./lane.js";
 export { type LaneProgram, laneProgram } from "./laneProgram.js";

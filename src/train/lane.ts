@@ -1,5 +1,6 @@
 /** What the loop remembers of one lane: its rows not yet handed on, its losses, whether and how it diverged. */
 import type { Divergence, MetricRow } from "../runs/records.js";
+import type { Waiting } from "./earlyStopping.js";
 
 /** A loss this many times the first one counts as diverged if the run ends there. */
 export const divergenceFactor = 1000;
@@ -15,6 +16,7 @@ export interface LaneSnapshot {
   readonly sum: number;
   readonly count: number;
   readonly metricSums: Readonly<Record<string, number>>;
+  readonly waiting?: Waiting;
 }
 
 export class Lane {
@@ -23,6 +25,8 @@ export class Lane {
   lastLoss = Number.NaN;
   /** Set once the loss is no number. */
   blownUp: Divergence | undefined;
+  /** What it waits for, if it may stop early; undefined before its first evaluation. */
+  waiting: Waiting | undefined;
   private readonly rows: MetricRow[] = [];
   private lastRowStep = -1;
   private firstLoss = Number.NaN;
@@ -82,7 +86,7 @@ export class Lane {
   }
 
   snapshot(): LaneSnapshot {
-    const { number, timeS, lastLoss, firstLoss, lastRowStep, beyondBound, sum, count } = this;
+    const { number, timeS, lastLoss, firstLoss, lastRowStep, beyondBound, sum, count, waiting } = this;
     return {
       number,
       timeS,
@@ -93,6 +97,7 @@ export class Lane {
       sum,
       count,
       metricSums: Object.fromEntries(this.metricSums),
+      ...(waiting && { waiting }),
     };
   }
 

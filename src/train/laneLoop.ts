@@ -5,15 +5,13 @@
 import type { TypedArray } from "../base/dtype.js";
 import { sizeOf } from "../base/shape.js";
 import type { Backend, Executable } from "../compile/backend.js";
-import type { SplitName } from "../learn/datasets/dataset.js";
 import type { MetricRow } from "../runs/records.js";
 import type { RunOutcome } from "../runs/summary.js";
 import { betterSide } from "../runs/summary.js";
-import { BestParameters, laneOf } from "./bestParameters.js";
+import { type BestEvaluation, BestParameters, laneOf } from "./bestParameters.js";
+import { type Closing, closingMeasures, finalMetrics } from "./closing.js";
 import { compacted } from "./compaction.js";
 import {
-  bestMetricName,
-  finalMetricName,
   hasExactLoss,
   type LaneTraining,
   metricName,
@@ -22,11 +20,13 @@ import {
   stepLossName,
   stepsPerEpoch,
 } from "./configuration.js";
+import { afterEvaluation, stopped } from "./earlyStopping.js";
+import { type Evaluated, evaluateSplit } from "./evaluation.js";
 import { writeInitialValues, writeShared } from "./initialValues.js";
 import { Lane } from "./lane.js";
 import { type LaneProgram, laneProgram } from "./laneProgram.js";
-import { bestSummary, learnedModel } from "./learned.js";
-import { evaluateEntry, measureEntry, names, stepEntry } from "./names.js";
+import { learnedModel } from "./learned.js";
+import { measureEntry, names, stepEntry } from "./names.js";
 import type { LaneProgress, LaneSink } from "./results.js";
 import {
   bestValues,
@@ -56,8 +56,6 @@ export class LaneLoop {
   private readonly exactLoss: boolean;
   /** Absent where no evaluation ranks parameters, or nobody asks for the best ones. */
   private readonly best: BestParameters | undefined;
-  /** What the parameters of the best evaluations give on the splits that are looked at once. */
-  private readonly atBest = new Map<string, TypedArray>();
 
   constructor(
     private readonly training: LaneTraining,
@@ -74,7 +72,8 @@ export class LaneLoop {
     if (from) checkSnapshot(from.snapshot, this.program.program, from.source);
     this.executable = backend.compile(this.program.program);
     const metric = rankingMetric(training, this.program.built.metrics);
-    const isAsked = training.keepModel || (training.evaluateAtEnd ?? []).length > 0;
+    const isRestored = training.earlyStopping?.restore === "best";
+    const isAsked = training.keepModel || (training.evaluateAtEnd ?? []).length > 0 || isRestored;
     this.best =
       metric !== undefined && isAsked
         ? new BestParameters(
@@ -127,12 +126,9 @@ export class LaneLoop {
     if (!this.done) this.compact();
   }
 
-  /** Ends the lanes that are left. */
-  finish(status: "completed" | "interrupted"): void {
-    for (const { lane, place } of this.living()) {
-      const divergence = status === "completed" ? lane.divergenceAtEnd() : undefined;
-      this.end(lane, place, divergence ? { status: "diverged", divergence } : { status });
-    }
+  /** Ends the lanes that are left before their time. */
+  interrupt(): void {
+    for (const { lane, place } of this.living()) this.end(lane, place, { status: "interrupted" });
   }
 
   release(): void {
@@ -225,103 +221,75 @@ export class LaneLoop {
     return laneOf(this.executable.read(variable), place, this.places.length);
   }
 
-  /** Training loss and evaluated splits at the present step, a row for each lane. */
+  /** Training loss and evaluated splits at the present step: a row for each lane, and the end of those that stop. */
   private evaluate(): void {
-    const measured = new Map<string, TypedArray>();
-    for (const split of this.training.evaluate) {
-      for (const [metric, values] of this.evaluateSplit(split)) measured.set(metric, values);
-    }
-    this.rank(measured);
-    if (this.step === this.training.steps) {
-      if (!this.exactLoss)
-        for (const [metric, values] of this.evaluateTrainingSplit()) measured.set(metric, values);
-      for (const [metric, values] of this.evaluateAtEnd()) measured.set(metric, values);
-    }
-    let parameters: ReturnType<LaneLoop["parameterTraces"]> = [];
-    if (this.exactLoss) {
-      this.executable.run(measureEntry, 1);
-      measured.set("trainLoss", this.executable.trace(measureEntry, "loss"));
-      parameters = this.parameterTraces(measureEntry);
-    }
-    for (const { lane, place } of this.living()) {
+    const measured = this.training.evaluate.flatMap((split) => [...evaluateSplit(this.evaluated(), split)]);
+    const trainLoss = this.exactLoss ? this.measuredLoss() : undefined;
+    const parameters = this.exactLoss ? this.parameterTraces(measureEntry) : [];
+    const rows = this.living().map(({ lane, place }) => {
       const row = this.position(this.step, lane.timeS);
       const means = lane.takeMeans();
-      if (!this.exactLoss) row.trainLoss = means.loss;
+      row.trainLoss = trainLoss?.[place] ?? means.loss;
       for (const [metric, mean] of means.metrics) row[metricName("train", metric)] = mean;
       for (const [metric, values] of measured) row[metric] = values[place];
       for (const { name, at } of parameters) row[name] = at(0, place);
+      return { lane, place, row };
+    });
+    this.best?.see(
+      this.executable,
+      rows.map(({ lane, ...rest }) => ({ lane: lane.number, ...rest })),
+      this.places.length,
+    );
+    const ending = this.endings(rows);
+    const closing = ending.size > 0 ? this.closing(ending) : undefined;
+    for (const { lane, place, row } of rows) {
+      if (closing && ending.has(lane))
+        for (const [metric, values] of closing.last) row[metric] = values[place];
       lane.add(row);
       // A training loss measured at the end may be the first that is no number.
       if (this.exactLoss) lane.see(this.step, row.trainLoss);
     }
     this.endBlownUp();
-  }
-
-  /** Remembers what lanes have learned that were never better. */
-  private rank(measured: ReadonlyMap<string, TypedArray>): void {
-    const values = this.best && measured.get(this.best.by.metric);
-    if (!values) return;
-    const lanes = this.living().map(({ lane, place }) => ({
-      lane: lane.number,
-      place,
-      value: values[place],
-    }));
-    this.best?.see(this.executable, this.step, lanes, this.places.length);
-  }
-
-  /** The splits that are looked at once: with the last parameters for the row, with the best ones for the summary. */
-  private evaluateAtEnd(): [string, TypedArray][] {
-    const splits = this.training.evaluateAtEnd ?? [];
-    const last = splits.flatMap((split) => this.evaluateSplit(split));
-    const { best } = this;
-    const width = this.places.length;
-    if (!best || splits.length === 0) return last;
-    const kept = this.program.model.map(
-      ({ variable }) => [variable, this.executable.read(variable)] as const,
-    );
-    for (const [name, values] of kept) {
-      const replaced = values.slice();
-      for (const { lane, place } of this.living()) {
-        const better = best.of(lane.number)?.values.get(name);
-        if (better) laneOf(replaced, place, width).set(better);
-      }
-      this.executable.write(name, replaced);
+    for (const { lane, place } of this.living()) {
+      const end = ending.get(lane);
+      if (!end) continue;
+      const divergence = lane.divergenceAtEnd();
+      this.end(lane, place, divergence ? { status: "diverged", divergence } : end, closing);
     }
-    for (const [metric, values] of splits.flatMap((split) => this.evaluateSplit(split)))
-      this.atBest.set(bestMetricName(metric), values);
-    for (const [name, values] of kept) this.executable.write(name, values);
-    return last;
   }
 
-  /** Mean loss and metrics of each lane over a split, named as rows name them: "validationAccuracy". */
-  private evaluateSplit(split: SplitName): [string, TypedArray][] {
-    return this.meansOver(split).map(([metric, means]) => [metricName(split, metric), means]);
+  /** How the lanes end that do so at the present step: all at the last one, before it those that are out of patience. */
+  private endings(rows: readonly { readonly lane: Lane; readonly row: MetricRow }[]): Map<Lane, RunOutcome> {
+    const { earlyStopping, steps } = this.training;
+    const isLast = this.step === steps;
+    return new Map(
+      rows.flatMap(({ lane, row }): [Lane, RunOutcome][] => {
+        if (isLast) return [[lane, { status: "completed" }]];
+        if (!earlyStopping) return [];
+        lane.waiting = afterEvaluation(lane.waiting, this.step, row[earlyStopping.metric], earlyStopping);
+        const stoppedEarly = stopped(lane.waiting, this.step, earlyStopping);
+        return stoppedEarly ? [[lane, { status: "completed", stoppedEarly }]] : [];
+      }),
+    );
   }
 
-  /** What the parameters as they stand give on all training examples; the loss is that which training descends. */
-  private evaluateTrainingSplit(): [string, TypedArray][] {
-    const { dataset, problem } = this.training;
-    const factor = problem.reduction === "sum" ? dataset!.train.count : 1;
-    return this.meansOver("train").map(([metric, means]) => [
-      finalMetricName(metric),
-      metric === "loss" ? means.map((mean) => factor * mean) : means,
-    ]);
-  }
-
-  private meansOver(split: SplitName): [string, Float64Array][] {
-    const metrics = ["loss", ...this.program.built.metrics];
-    const width = this.places.length;
-    for (const metric of metrics)
-      this.executable.write(names.total(metric), new Array<number>(width).fill(0));
-    this.executable.write(names.position, [0]);
-    const { count } = this.training.dataset![split]!;
-    const capacity = this.program.program.traceCapacity;
-    let left = Math.ceil(count / this.program.evaluationBatch[split]!);
-    for (; left > 0; left -= capacity) this.executable.run(evaluateEntry(split), Math.min(left, capacity));
-    return metrics.map((metric) => {
-      const means = Float64Array.from(this.executable.read(names.total(metric)), (total) => total / count);
-      return [metric, means];
+  private closing(ending: ReadonlyMap<Lane, unknown>): Closing {
+    const best = this.living().flatMap(({ lane, place }): [number, BestEvaluation][] => {
+      const evaluation = ending.has(lane) ? this.best?.of(lane.number) : undefined;
+      return evaluation ? [[place, evaluation]] : [];
     });
+    return closingMeasures(this.evaluated(), new Map(best));
+  }
+
+  private evaluated(): Evaluated {
+    const { training, program, executable, places } = this;
+    return { training, program, executable, width: places.length };
+  }
+
+  /** The training loss itself, of each lane. */
+  private measuredLoss(): TypedArray {
+    this.executable.run(measureEntry, 1);
+    return this.executable.trace(measureEntry, "loss");
   }
 
   /** Hands the rows of all lanes to the sink. */
@@ -332,38 +300,33 @@ export class LaneLoop {
     }
   }
 
-  private end(lane: Lane, place: number, outcome: RunOutcome): void {
+  /** @param closing what was measured of a lane that trained to its end */
+  private end(lane: Lane, place: number, outcome: RunOutcome, closing?: Closing): void {
     const rows = lane.takeRows();
     if (rows.length > 0) this.sink.rows(lane.number, rows);
-    const stepsDone = outcome.stepsDone ?? this.step;
+    const { training, perEpoch } = this;
     const { built, model } = this.program;
-    const parameters = model.filter(({ name }) => name in built.parameters);
-    const isWhole = stepsDone === this.training.steps;
+    const stepsDone = outcome.stepsDone ?? this.step;
     const best = this.best?.of(lane.number);
-    if (isWhole && this.training.keepModel)
+    const isRestored = outcome.status === "completed" && training.earlyStopping?.restore === "best";
+    const restored = isRestored ? best : undefined;
+    const read = (variable: string): TypedArray =>
+      restored?.values.get(variable) ?? this.laneValues(variable, place);
+    if (closing && training.keepModel)
       this.sink.model?.(
         lane.number,
-        learnedModel(model, {
-          step: this.step,
-          dtype: this.training.dtype,
-          read: (variable) => this.laneValues(variable, place),
-          best,
-        }),
+        learnedModel(model, { step: restored?.step ?? this.step, dtype: training.dtype, read, best }),
       );
-    const final =
-      isWhole && best && this.atBest.size > 0
-        ? bestSummary(best, this.atBest, place, this.perEpoch)
-        : undefined;
-    const small = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0) < keptParameters;
+    const final = closing && finalMetrics({ closing, place, best, isRestored, stepsPerEpoch: perEpoch });
+    const parameters = model.filter(({ name }) => name in built.parameters);
+    const isSmall = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0) < keptParameters;
     this.sink.finish(lane.number, {
       stepsDone,
-      ...(this.perEpoch !== undefined && { epochsDone: stepsDone / this.perEpoch }),
+      ...(perEpoch !== undefined && { epochsDone: stepsDone / perEpoch }),
       timeS: lane.timeS,
       ...(final && { final }),
-      ...(small && {
-        parameters: Object.fromEntries(
-          parameters.map(({ name, variable }) => [name, [...this.laneValues(variable, place)]]),
-        ),
+      ...(isSmall && {
+        parameters: Object.fromEntries(parameters.map(({ name, variable }) => [name, [...read(variable)]])),
       }),
       ...outcome,
     });

@@ -50,15 +50,3 @@ export function learnedModel(
     ...(best && { best: { step: best.step, values: valuesBy((variable) => best.values.get(variable)!) } }),
   };
 }
-
-/** What a run's summary says of its best evaluation: when it was, and what its parameters give on splits seen once. */
-export const bestSummary = (
-  best: BestEvaluation,
-  atBest: ReadonlyMap<string, TypedArray>,
-  place: number,
-  stepsPerEpoch: number | undefined,
-): Record<string, number> => ({
-  ...Object.fromEntries([...atBest].map(([metric, values]) => [metric, values[place]])),
-  bestStep: best.step,
-  ...(stepsPerEpoch !== undefined && { bestEpoch: best.step / stepsPerEpoch }),
-});

@@ -54,7 +54,8 @@ export function takeSnapshot({ program, executable, step, places, best }: Snapsh
       const { shape, dtype } = variables[name];
       tensors[bestTensorName(number, name)] = { shape: shape.slice(1), dtype, data };
     }
-    return [{ lane: number, step: evaluation.step, value: evaluation.value }];
+    const { step: bestStep, value, row } = evaluation;
+    return [{ lane: number, step: bestStep, value, row }];
   });
   return {
     step,

@@ -46,8 +46,9 @@ export async function trainLanes(
       // The thread answers messages between calls.
       await setImmediate();
     }
-    if (!loop.done) checkpoints?.save(loop.snapshot());
-    loop.finish(loop.done ? "completed" : "interrupted");
+    if (loop.done) return;
+    checkpoints?.save(loop.snapshot());
+    loop.interrupt();
   } finally {
     loop.release();
   }

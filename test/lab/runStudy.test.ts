@@ -232,6 +232,48 @@ test("an abort after the last run is a completed study", async () => {
   expect(outcome).toMatchObject({ status: "completed", runsTrained: 4 });
 });
 
+test("runs that stop early are results, recorded with what decides when", async () => {
+  // A rate of 0 never learns: its first evaluation stays the best.
+  const asked = (options: Partial<StudyOptions> = {}) =>
+    small({
+      name: "stopping",
+      optimizers: [sgd({ lr: [0, 0.1] })],
+      evaluateEvery: { epochs: 0.4 },
+      earlyStopping: { patience: 2 },
+      ...options,
+    });
+  const executor = inThread(cpuBackend());
+  const outcome = await runStudy(asked(), { store, executor });
+  const { record, runs } = loadStudy(outcome.folder);
+  const earlyStopping = { patience: 2, metric: "validationLoss", minDelta: 0 };
+  expect(record).toMatchObject({ earlyStopping, options: { evaluateEvery: { epochs: 0.4 } } });
+  for (const { configuration, status, summary } of runs) {
+    expect(configuration.earlyStopping).toEqual({ ...earlyStopping, evaluateEvery: 2 });
+    expect(status).toBe("completed");
+    if (configuration.hyperparameters.lr !== 0) continue;
+    // Five steps an epoch: evaluations at 2, 4 and 6.
+    expect(summary).toMatchObject({ stepsDone: 6, stoppedEarly: { step: 6 } });
+  }
+  expect((await runStudy(asked(), { store, executor })).runsTrained).toBe(0);
+  await expect(runStudy(asked({ earlyStopping: { patience: 3 } }), { store, executor })).rejects.toThrow(
+    "earlyStopping.patience is 2 there and 3 here",
+  );
+  await expect(runStudy(asked({ evaluateEvery: 1 }), { store, executor })).rejects.toThrow(
+    'options.evaluateEvery is {"epochs":0.4} there and 1 here',
+  );
+  const unknown = runStudy(
+    asked({ name: "other", earlyStopping: { patience: 1, metric: "trainAccuracy" } }),
+    {
+      store,
+      executor,
+    },
+  );
+  await expect(unknown).rejects.toThrow(
+    /unknown metric of early stopping "trainAccuracy".* Valid: .*validationAccuracy/,
+  );
+  expect(store.has("other")).toBe(false);
+});
+
 test("a target on an unknown metric is refused before anything is stored", async () => {
   const typo = exact({ targets: [{ metric: "trainloss", value: 1 }] });
   await expect(runStudy(typo, { store, executor: inThread(cpuBackend()) })).rejects.toThrow(

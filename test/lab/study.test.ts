@@ -81,6 +81,26 @@ describe("defaults", () => {
     );
   });
 
+  test("early stopping waits for the validation loss, to the last digit, and restores nothing", () => {
+    const stopping = (earlyStopping: object) =>
+      study({ problem, optimizers, earlyStopping: earlyStopping as never }).earlyStopping;
+    expect(stopping({ patience: 3 })).toEqual({ patience: 3, metric: "validationLoss", minDelta: 0 });
+    const all = { patience: 1, metric: "trainLoss", minDelta: 0.1, restore: "best" };
+    expect(stopping(all)).toEqual(all);
+    expect(study({ problem, optimizers }).earlyStopping).toBeUndefined();
+    expect(() => stopping({})).toThrow("earlyStopping.patience is absent; expected a positive integer");
+    expect(() => stopping({ patience: 1, metric: "testLoss" })).toThrow(
+      'study: earlyStopping.metric is "testLoss"; expected a metric of the validation or the training data',
+    );
+    expect(() => stopping({ patience: 1, minDelta: -1 })).toThrow(
+      "earlyStopping.minDelta is -1; expected a number of at least 0.",
+    );
+    expect(() => stopping({ patience: 1, restore: true })).toThrow(
+      'earlyStopping.restore is true; expected "best", or nothing.',
+    );
+    expect(() => stopping({ patience: 1, delta: 1 })).toThrow('option of earlyStopping "delta"');
+  });
+
   test("give way to what is asked for", () => {
     const asked = { name: "mine", title: "Mine", batchSize: 5, shuffle: false, dtype: "float64" } as const;
     expect(

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type StudyOptions, study } from "../../src/lab/index.js";
 import { checkMemory, laneLimit } from "../../src/lab/memory.js";
 import {
-  checkTargets,
+  checkMetrics,
   configurationsOf,
   isDeterministic,
   laneTraining,
@@ -192,7 +192,7 @@ describe("before training", () => {
   test("a target on a metric that no row holds is refused with those that exist", async () => {
     const dataset = await source.load();
     const withTarget = (metric: string, options: Partial<StudyOptions> = {}) =>
-      checkTargets(small({ ...options, targets: [{ metric, value: 0.5 }] }), dataset);
+      checkMetrics(small({ ...options, targets: [{ metric, value: 0.5 }] }), dataset);
     expect(() => withTarget("validationAcuracy")).toThrow(
       /metric of a target "validationAcuracy"\. Did you mean "validationAccuracy"\? Valid: .*trainLoss/,
     );
@@ -205,7 +205,7 @@ describe("before training", () => {
       optimizers: [sgd()],
       targets: [{ metric: "parameter.W", value: -1 }],
     });
-    checkTargets(exact, undefined);
+    checkMetrics(exact, undefined);
   });
 
   test("a study too large for the machine is refused with the figures", async () => {

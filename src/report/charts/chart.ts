@@ -2,6 +2,7 @@
 import type { ConvergenceSeries, FigureText } from "../../figures/index.js";
 import type { StoredRun } from "../../runs/index.js";
 import type { StudyAnalysis } from "../analysis.js";
+import { stoppedEarly } from "../lengths.js";
 import { counted } from "../words.js";
 
 export interface Chart {
@@ -21,9 +22,9 @@ export type ChartSection = "comparison" | "settings" | "convergence" | "paths" |
 export function seedsSentence(runs: readonly StoredRun[], analysis: StudyAnalysis): string {
   if (analysis.isDeterministic) return "Same start and batches: the seed has no effect.";
   const seeds = new Set(runs.map(({ configuration }) => configuration.seed)).size;
-  return seeds === 1
-    ? "One seed."
-    : `Means of ${counted(seeds, "seed")}; bands reach from the lowest to the highest.`;
+  if (seeds === 1) return "One seed.";
+  const stays = stoppedEarly(runs).length > 0 ? " A run that stopped early keeps its last value." : "";
+  return `Means of ${counted(seeds, "seed")}; bands reach from the lowest to the highest.${stays}`;
 }
 
 /** Log where every value that will be drawn is above 0 and they span a lot. */
