@@ -12,9 +12,13 @@ export { foldIn, type Key, keyFromSeed };
 /** A key known when the graph is built, or an int32 tensor [2] known when the program runs. */
 export type RandomKey = Key | Tensor;
 
-/** float32, uniform on [0, 1). */
-export const randomUniform = (key: RandomKey, shape: Shape): Tensor =>
-  draw(key, shape, (words) => primitive.randomUniform.apply(words, {}));
+/**
+ * float32, uniform on [0, 1).
+ * @param first int32 scalar: these are the elements from that one on, counted row-major, of a larger tensor with
+ *   this key; default 0
+ */
+export const randomUniform = (key: RandomKey, shape: Shape, first?: Tensor): Tensor =>
+  draw(key, shape, (words) => primitive.randomUniform.apply(words, {}), first);
 
 /** float32, normal with mean 0 and standard deviation 1. */
 export const randomNormal = (key: RandomKey, shape: Shape): Tensor =>
@@ -24,16 +28,9 @@ export const randomNormal = (key: RandomKey, shape: Shape): Tensor =>
 export const randomTruncatedNormal = (key: RandomKey, shape: Shape): Tensor =>
   draw(key, shape, (words) => primitive.randomNormal.apply(words, { reach: errorFunctionOfRoot2 }));
 
-/**
- * uint8, 1 with the given probability.
- * @param first int32 scalar: these are the elements from that one on, counted row-major, of a larger tensor with
- *   this key; default 0
- */
+/** uint8, 1 with the given probability; `first` as in `randomUniform`. */
 export const randomBernoulli = (key: RandomKey, shape: Shape, probability: number, first?: Tensor): Tensor =>
-  less(
-    draw(key, shape, (words) => primitive.randomUniform.apply(words, {}), first),
-    probability,
-  );
+  less(randomUniform(key, shape, first), probability);
 
 /** int32, 32 random bits each. */
 export const randomBits = (key: RandomKey, shape: Shape): Tensor =>

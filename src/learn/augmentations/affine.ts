@@ -44,8 +44,8 @@ export function affine(options: AffineOptions): Augmentation {
   return {
     name: "affine",
     options: { shift: pixels, rotation: degrees, scale },
-    apply(images, key) {
-      const draw = (n: number, bound: number): Tensor => symmetric(partKey(key, n), images, bound);
+    apply(images, key, first) {
+      const draw = (n: number, bound: number): Tensor => symmetric(partKey(key, n), images, bound, first);
       return transformImages(images, {
         rows: draw(0, pixels),
         columns: draw(1, pixels),
@@ -106,7 +106,7 @@ export function transformImages(images: Tensor, { rows, columns, angle, size }: 
 }
 
 /** [batch], uniform within the bound on both sides of 0. */
-function symmetric(key: RandomKey, images: Tensor, bound: number): Tensor {
-  const uniform = cast(randomUniform(key, [images.shape[0]]), images.dtype);
+function symmetric(key: RandomKey, images: Tensor, bound: number, first: Tensor | undefined): Tensor {
+  const uniform = cast(randomUniform(key, [images.shape[0]], first), images.dtype);
   return mul(sub(uniform, 0.5), 2 * bound);
 }

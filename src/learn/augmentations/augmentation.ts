@@ -12,19 +12,23 @@ export interface Augmentation {
   /**
    * Each image changed by a draw of its own, which follows from the key and the image's place alone.
    * @param images [batch, height, width, channels], floats
+   * @param first int32 scalar: the place of the first image in the step's whole batch, of which these may be a part;
+   *   absent: 0. Draw with it, as `randomUniform(key, [batch], first)`, and parts see what the whole would.
    */
-  apply(images: Tensor, key: RandomKey): Tensor;
+  apply(images: Tensor, key: RandomKey, first?: Tensor): Tensor;
 }
 
 /**
  * The images after all augmentations, one after the other, each with its own part of the key.
  * @param images [batch, height, width] or [batch, height, width, channels], floats
+ * @param first as `Augmentation.apply` takes it
  * @throws SlalomError "option" for examples that are no images
  */
 export function augmentImages(
   augmentations: readonly Augmentation[],
   images: Tensor,
   key: RandomKey,
+  first?: Tensor,
 ): Tensor {
   if (augmentations.length === 0) return images;
   const rank = images.shape.length;
@@ -38,7 +42,7 @@ export function augmentImages(
   const ownKey = partKey(key, augmentationPart);
   let result = rank === 3 ? reshape(images, [...images.shape, 1]) : images;
   augmentations.forEach((augmentation, i) => {
-    result = augmentation.apply(result, partKey(ownKey, i));
+    result = augmentation.apply(result, partKey(ownKey, i), first);
   });
   return reshape(result, images.shape);
 }

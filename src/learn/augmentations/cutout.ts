@@ -27,10 +27,10 @@ export function cutout(size: number): Augmentation {
   return {
     name: "cutout",
     options: { size },
-    apply(images, key) {
+    apply(images, key, first) {
       const [batch, height, width] = images.shape;
       const covers = (axis: number, extent: number): Tensor => {
-        const centre = floor(mul(randomUniform(partKey(key, axis), [batch]), extent));
+        const centre = floor(mul(randomUniform(partKey(key, axis), [batch], first), extent));
         const middle = size % 2 === 0 ? sub(centre, 0.5) : centre;
         const place = cast(iota([1, height, width, 1], axis), "float32");
         return lessEqual(abs(sub(place, reshape(middle, [batch, 1, 1, 1]))), (size - 1) / 2);

@@ -6,6 +6,7 @@ import { checkKeys } from "../../base/errors.js";
 import {
   add,
   cast,
+  concat,
   constantArray,
   iota,
   matmul,
@@ -16,6 +17,7 @@ import {
   type Tensor,
   transpose,
 } from "../../graph/index.js";
+import { partKey } from "../layers/layer.js";
 import { type Augmentation, requireBetween } from "./augmentation.js";
 import { sampleBilinear } from "./sampling.js";
 
@@ -40,9 +42,13 @@ export function elastic(options: ElasticOptions = {}): Augmentation {
   return {
     name: "elastic",
     options: { strength, smoothness },
-    apply(images, key) {
+    apply(images, key, first) {
       const [batch, height, width] = images.shape;
-      const noise = sub(mul(randomUniform(key, [2 * batch, height, width]), 2), 1);
+      const firstPixel = first && mul(first, height * width);
+      const drawn = [0, 1].map((axis) =>
+        randomUniform(partKey(key, axis), [batch, height, width], firstPixel),
+      );
+      const noise = sub(mul(concat(drawn), 2), 1);
       const alongRows = matmul(cast(noise, images.dtype), gaussian(width, smoothness, images));
       const alongColumns = matmul(transpose(alongRows, [0, 2, 1]), gaussian(height, smoothness, images));
       const field = mul(transpose(alongColumns, [0, 2, 1]), strength);

@@ -12,10 +12,11 @@ export function flip(probability = 0.5): Augmentation {
   return {
     name: "flip",
     options: { probability },
-    apply(images, key) {
+    apply(images, key, first) {
       const [batch, , width] = images.shape;
       const mirrored = take(images, sub(width - 1, iota([width])), 2);
-      return where(reshape(randomBernoulli(key, [batch], probability), [batch, 1, 1, 1]), mirrored, images);
+      const isMirrored = randomBernoulli(key, [batch], probability, first);
+      return where(reshape(isMirrored, [batch, 1, 1, 1]), mirrored, images);
     },
   };
 }

@@ -68,7 +68,8 @@ export function classificationProblem(options: ClassificationProblemOptions): Pr
         metrics: ["accuracy"],
         evaluate(parameters, batch, context) {
           const { inputs, targets } = requireBatch(name, batch);
-          const seen = context.training ? augmentImages(augment, inputs, context.key) : inputs;
+          const { training, key, firstExample } = context;
+          const seen = training ? augmentImages(augment, inputs, key, firstExample) : inputs;
           const logits = built.apply(parameters, seen, context);
           return {
             loss: crossEntropy(logits, targets),

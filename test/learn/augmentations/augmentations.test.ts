@@ -115,6 +115,18 @@ describe("augmentations", () => {
     expect(images.size).toBeGreaterThan(1);
   });
 
+  it.each(all)("$name $options of a part of the batch is what the whole has there", (augmentation) => {
+    const part = (from: number, to: number): Tensor =>
+      constantArray(
+        Float64Array.from({ length: (to - from) * 64 }, (_, i) => (((from * 64 + i) * 29) % 31) + 1),
+        [to - from, 8, 8, 1],
+        "float64",
+      );
+    const whole = numbersOf(augmentation.apply(part(0, 8), key));
+    const behind = augmentation.apply(part(3, 8), key, constant(3, "int32"));
+    expect(numbersOf(behind)).toEqual(whole.slice(3 * 64));
+  });
+
   it("moves no further than asked for", () => {
     const spot = new Float64Array(32 * 81);
     for (let i = 0; i < 32; i++) spot[i * 81 + 40] = 1;
