@@ -22,7 +22,7 @@ const lanesMemory = 8 << 20;
 
 /**
  * Throws "device" where the machine can't hold what the workers need at the least: each has the data twice, as loaded
- * and in its program, and for every lane parameters, gradients, slots and averages.
+ * and in its program, and for every lane parameters, gradients and their sums, slots and averages.
  */
 export function checkMemory(
   study: Study,
@@ -55,7 +55,7 @@ const datasetBytes = (dataset: Dataset | undefined): number =>
 function bytesOfLanes(study: Study, dataset: Dataset | undefined, task: Task): number {
   const { dtype } = study;
   const { optimizer, average } = study.optimizers[task.choice];
-  const copies = average ? 3 : 2;
+  const copies = 2 + (average ? 1 : 0) + (study.microBatch === undefined ? 0 : 1);
   const oneLane = parameterShapes(study, dataset).reduce((sum, shape) => {
     const slots = Object.values(optimizer.slots({ shape, dtype }));
     const slotBytes = slots.reduce((bytes, slot) => bytes + sizeOf(slot.shape) * bytesOf(slot.dtype), 0);

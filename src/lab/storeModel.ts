@@ -17,7 +17,7 @@ export interface StoreModelOptions {
 
 /** last.safetensors; where evaluations rank parameters best.safetensors; and what the better one says of the test split. */
 export function storeModel({ folder, run, model, study, dataset, backend }: StoreModelOptions): void {
-  const { problem } = study;
+  const { problem, microBatch } = study;
   writeModel(folder, "last", { run, problem: problem.name, step: model.step, values: model.last });
   if (model.best)
     writeModel(folder, "best", {
@@ -28,7 +28,14 @@ export function storeModel({ folder, run, model, study, dataset, backend }: Stor
     });
   if (!dataset?.test || dataset.classes === undefined) return;
   const values = model.best?.values ?? model.last;
-  const { classes, probabilities } = predict({ problem, dataset, split: "test", values, backend });
+  const { classes, probabilities } = predict({
+    problem,
+    dataset,
+    split: "test",
+    values,
+    backend,
+    ...(microBatch !== undefined && { microBatch }),
+  });
   writePredictions(folder, {
     split: "test",
     labels: [...dataset.test.targets.data],

@@ -22,6 +22,11 @@ export interface StudyOptions {
   readonly steps?: number;
   /** Examples of a batch, or "full". */
   readonly batchSize?: number | "full";
+  /**
+   * Examples that are looked at together, where a batch has more: a step adds up the gradients of its micro-batches, and
+   * memory is that of one. It divides the batch; of no effect on a batch that is no larger. Default: the batch.
+   */
+  readonly microBatch?: number;
   /** Whether each epoch has an order of its own; by default true. */
   readonly shuffle?: boolean;
   readonly dtype?: "float32" | "float64";
@@ -97,13 +102,22 @@ export interface Study
   extends Required<
     Omit<
       StudyOptions,
-      "title" | "epochs" | "steps" | "targets" | "seeds" | "evaluateEvery" | "recordEvery" | "earlyStopping"
+      | "title"
+      | "epochs"
+      | "steps"
+      | "microBatch"
+      | "targets"
+      | "seeds"
+      | "evaluateEvery"
+      | "recordEvery"
+      | "earlyStopping"
     >
   > {
   readonly title: string;
   readonly seeds: readonly number[];
   readonly epochs?: number;
   readonly steps?: number;
+  readonly microBatch?: number;
   readonly evaluateEvery?: StudyOptions["evaluateEvery"];
   readonly recordEvery?: number;
   readonly earlyStopping?: EarlyStopping;
@@ -119,6 +133,7 @@ const optionNames: readonly string[] = [
   "epochs",
   "steps",
   "batchSize",
+  "microBatch",
   "shuffle",
   "dtype",
   "precision",
@@ -150,6 +165,12 @@ export function study(options: StudyOptions): Study {
   if (recordEvery !== undefined && recordEvery !== 0) positiveInteger("recordEvery", recordEvery);
   const batchSize = options.batchSize ?? defaults.batchSize ?? "full";
   if (batchSize !== "full") positiveInteger("batchSize", batchSize);
+  const { microBatch } = options;
+  if (microBatch !== undefined) {
+    positiveInteger("microBatch", microBatch);
+    if (!problem.dataset)
+      fail(`microBatch is ${microBatch}, but the problem "${problem.name}" has no data; leave it out`);
+  }
   const dtype = options.dtype ?? (defaults.dtype === "float64" ? "float64" : "float32");
   if (dtype !== "float32" && dtype !== "float64")
     fail(`dtype is ${describe(dtype)}; expected "float32" or "float64"`);
@@ -175,6 +196,7 @@ export function study(options: StudyOptions): Study {
     ...(epochs !== undefined && { epochs }),
     ...(steps !== undefined && { steps }),
     batchSize,
+    ...(microBatch !== undefined && { microBatch }),
     shuffle,
     dtype,
     precision,

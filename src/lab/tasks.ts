@@ -37,7 +37,7 @@ export interface Task {
 export function recordOf(study: Study, versions: Versions, deterministic: boolean): StudyRecord {
   const { name, title, problem, seeds, epochs, steps, batchSize, shuffle, dtype, targets, comparisons } =
     study;
-  const { earlyStopping } = study;
+  const { microBatch, earlyStopping } = study;
   // What stands at its default is left out: studies of earlier versions stay the same question.
   const options = {
     ...(study.test !== "each" && { test: study.test }),
@@ -63,6 +63,7 @@ export function recordOf(study: Study, versions: Versions, deterministic: boolea
     ...(epochs !== undefined && { epochs }),
     ...(steps !== undefined && { steps }),
     ...(batchSize !== "full" && { batchSize }),
+    ...(microBatch !== undefined && { microBatch }),
     shuffle,
     dtype,
     targets,
@@ -100,6 +101,7 @@ export function configurationsOf(
           ...around,
           seed,
           ...(study.batchSize !== "full" && { batchSize: study.batchSize }),
+          ...(study.microBatch !== undefined && { microBatch: study.microBatch }),
           ...(study.epochs !== undefined && { epochs: study.epochs }),
           steps,
           shuffle: study.shuffle,
@@ -142,7 +144,7 @@ export function tasksFor(
 
 /** What the training loop is told of a task. */
 export function laneTraining(study: Study, dataset: Dataset | undefined, task: Task): LaneTraining {
-  const { batchSize, shuffle, dtype } = study;
+  const { batchSize, microBatch, shuffle, dtype } = study;
   const steps = totalSteps(study, dataset);
   const isBatched = dataset !== undefined && batchSize !== "full";
   const evaluated = evaluatedSplits(dataset);
@@ -153,6 +155,7 @@ export function laneTraining(study: Study, dataset: Dataset | undefined, task: T
     lanes: task.configurations.map(({ hyperparameters }) => hyperparameters),
     seed: task.seed,
     batchSize,
+    ...(microBatch !== undefined && { microBatch }),
     steps,
     shuffle,
     dtype,

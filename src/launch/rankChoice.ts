@@ -7,7 +7,7 @@ import { planForRank } from "../compile/planForRank.js";
 import { add, allReduceSum, variable } from "../graph/index.js";
 import type { Study } from "../lab/index.js";
 import { laneTraining } from "../lab/tasks.js";
-import { laneProgram, stepEntry } from "../train/index.js";
+import { accumulateEntry, laneProgram, stepEntry } from "../train/index.js";
 
 export interface RankPrediction {
   readonly best: number;
@@ -19,25 +19,32 @@ export interface RankPrediction {
 const worthwhile = 1.2;
 
 /**
- * The number of ranks up to `most` that divides the batch and has the shortest predicted step: of rank 0's kernels,
+ * The number of ranks up to `most` that divides the batch, its micro-batches too, and has the shortest predicted step: of rank 0's kernels,
  * each bound by arithmetic or traffic, and of its barriers. A second of measuring.
  */
 export async function predictRanks(study: Study, most: number): Promise<RankPrediction> {
   const dataset = await study.problem.dataset?.load();
   if (!dataset) return { best: 1, speedup: 1 };
-  const { batchSize } = study;
+  const sizes = [study.batchSize, study.microBatch];
   const training = laneTraining(study, dataset, { choice: 0, seed: 0, configurations: [] });
   const peaks = measuredPeaks();
   const predictedS = async (ranks: number): Promise<number> => {
-    const plan = planForRank(planProgram(laneProgram(training, 1, ranks).program), 0);
-    const { kernels, predictedS } = explainPlan(plan, peaks).entries.find(({ name }) => name === stepEntry)!;
-    const barriers = kernels.filter(({ kind }) => kind === "barrier").length;
-    return predictedS + (barriers === 0 ? 0 : barriers * (await barrierS(ranks)));
+    const { program, partsAt } = laneProgram(training, 1, ranks);
+    const { entries } = explainPlan(planForRank(planProgram(program), 0), peaks);
+    // The entries that a step runs, and how often.
+    const runs = new Map([
+      [stepEntry, 1],
+      [accumulateEntry, partsAt?.(0) ?? 0],
+    ]);
+    const total = (of: (entry: (typeof entries)[number]) => number): number =>
+      entries.reduce((sum, entry) => sum + (runs.get(entry.name) ?? 0) * of(entry), 0);
+    const barriers = total(({ kernels }) => kernels.filter(({ kind }) => kind === "barrier").length);
+    return total((entry) => entry.predictedS) + (barriers === 0 ? 0 : barriers * (await barrierS(ranks)));
   };
   const alone = await predictedS(1);
   let prediction: RankPrediction = { best: 1, speedup: 1 };
   for (let ranks = 2; ranks <= most; ranks++) {
-    if (batchSize !== "full" && batchSize % ranks !== 0) continue;
+    if (sizes.some((size) => typeof size === "number" && size % ranks !== 0)) continue;
     const speedup = alone / (await predictedS(ranks));
     if (speedup > Math.max(worthwhile, prediction.speedup)) prediction = { best: ranks, speedup };
   }

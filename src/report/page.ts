@@ -144,6 +144,10 @@ function configurationSection({ study: { record }, isDeterministic }: StudyAnaly
     ["Epochs", record.epochs === undefined ? undefined : String(record.epochs)],
     ["Steps", record.steps === undefined ? undefined : String(record.steps)],
     ["Batch", record.batchSize === undefined ? "all of the data" : counted(record.batchSize, "example")],
+    [
+      "Looked at together",
+      record.microBatch === undefined ? undefined : counted(record.microBatch, "example"),
+    ],
     ["Shuffled", record.shuffle === undefined ? undefined : record.shuffle ? "yes" : "no"],
     ["Numbers", record.dtype],
     ["Early stopping", record.earlyStopping && jsonInWords({ ...record.earlyStopping })],

@@ -66,6 +66,8 @@ export interface StudyRecord {
   readonly epochs?: number;
   readonly steps?: number;
   readonly batchSize?: number;
+  /** Examples of a batch that are looked at together; absent: all of them. */
+  readonly microBatch?: number;
   readonly shuffle?: boolean;
   readonly dtype?: "float32" | "float64";
   readonly targets: readonly Target[];
@@ -93,6 +95,8 @@ export interface RunConfiguration {
   readonly average?: Json;
   readonly seed: number;
   readonly batchSize?: number;
+  /** Examples of a batch that are looked at together; absent: all of them. */
+  readonly microBatch?: number;
   readonly epochs?: number;
   readonly steps: number;
   readonly shuffle: boolean;

@@ -16,6 +16,11 @@ export interface LaneTraining {
   readonly seed: number;
   /** Examples of a batch; "full" uses all of the training split in its own order. Of no effect without data. */
   readonly batchSize: number | "full";
+  /**
+   * Examples that are looked at together, where a batch has more: the step takes the sum over its parts, and memory is
+   * that of one part. Absent: batches are taken whole.
+   */
+  readonly microBatch?: number;
   /** Updates in all. */
   readonly steps: number;
   readonly shuffle: boolean;

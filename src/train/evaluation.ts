@@ -50,17 +50,20 @@ export function withModels<T>(
   return measured;
 }
 
-function meansOver(
-  { training, program, executable, width }: Evaluated,
-  split: SplitName,
-): [string, Float64Array][] {
+/** Runs an entry so many times, in as many calls as the program needs; traces are those of the last call. */
+export function runMany({ program, executable }: Evaluated, entry: string, times: number): void {
+  const { traceCapacity } = program.program;
+  for (let left = times; left > 0; left -= traceCapacity)
+    executable.run(entry, Math.min(left, traceCapacity));
+}
+
+function meansOver(on: Evaluated, split: SplitName): [string, Float64Array][] {
+  const { training, program, executable, width } = on;
   const metrics = ["loss", ...program.built.metrics];
   for (const metric of metrics) executable.write(names.total(metric), new Array<number>(width).fill(0));
   executable.write(names.position, [0]);
   const { count } = training.dataset![split]!;
-  const capacity = program.program.traceCapacity;
-  let left = Math.ceil(count / program.evaluationBatch[split]!);
-  for (; left > 0; left -= capacity) executable.run(evaluateEntry(split), Math.min(left, capacity));
+  runMany(on, evaluateEntry(split), Math.ceil(count / program.evaluationBatch[split]!));
   return metrics.map((metric) => {
     const means = Float64Array.from(executable.read(names.total(metric)), (total) => total / count);
     return [metric, means];

@@ -21,12 +21,12 @@ import {
   stepsPerEpoch,
 } from "./configuration.js";
 import { afterEvaluation, stopped } from "./earlyStopping.js";
-import { type Evaluated, evaluateSplit } from "./evaluation.js";
+import { type Evaluated, evaluateSplit, runMany } from "./evaluation.js";
 import { writeInitialValues, writeShared } from "./initialValues.js";
 import { Lane } from "./lane.js";
 import { type LaneProgram, laneProgram } from "./laneProgram.js";
 import { learnedModel } from "./learned.js";
-import { measureEntry, names, stepEntry } from "./names.js";
+import { accumulateEntry, measureEntry, names, stepEntry } from "./names.js";
 import type { LaneProgress, LaneSink } from "./results.js";
 import {
   bestValues,
@@ -110,8 +110,11 @@ export class LaneLoop {
   advance(): void {
     const { steps, evaluateEvery } = this.training;
     const boundary = Math.min(steps, (Math.floor(this.step / evaluateEvery) + 1) * evaluateEvery);
-    const count = Math.min(boundary - this.step, this.callSteps, this.program.program.traceCapacity);
+    const { partsAt, program } = this.program;
+    const most = partsAt ? 1 : Math.min(this.callSteps, program.traceCapacity);
+    const count = Math.min(boundary - this.step, most);
     const started = performance.now();
+    if (partsAt) this.runParts(accumulateEntry);
     this.executable.run(stepEntry, count);
     const elapsedMs = performance.now() - started;
     this.callSteps = Math.max(
@@ -288,8 +291,16 @@ export class LaneLoop {
 
   /** The training loss itself, of each lane. */
   private measuredLoss(): TypedArray {
-    this.executable.run(measureEntry, 1);
-    return this.executable.trace(measureEntry, "loss");
+    if (this.program.partsAt) this.runParts(measureEntry);
+    else this.executable.run(measureEntry, 1);
+    // In parts the last one tells the sum of all.
+    return this.executable.trace(measureEntry, "loss").slice(-this.places.length);
+  }
+
+  /** Runs an entry for each part of the present step's batch. */
+  private runParts(entry: string): void {
+    this.executable.write(names.part, [0]);
+    runMany(this.evaluated(), entry, this.program.partsAt!(this.step));
   }
 
   /** Hands the rows of all lanes to the sink. */

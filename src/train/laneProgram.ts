@@ -1,12 +1,13 @@
 /**
  * The training of many lanes as one program: choose a batch, forward, backward, update, report; and an entry for each
- * split that evaluates it. Everything that a step needs is in the program's memory.
+ * split that evaluates it. Everything that a step needs is in the program's memory. A batch that is taken in parts has
+ * an entry that adds up what each part gives: the program's memory is that of a part.
  */
 import { SlalomError } from "../base/errors.js";
 import type { Program, ProgramEntry } from "../compile/program.js";
 import type { Tensor } from "../graph/index.js";
 import * as g from "../graph/index.js";
-import type { Dataset, Split, SplitName } from "../learn/datasets/dataset.js";
+import type { SplitName } from "../learn/datasets/dataset.js";
 import {
   type Batch,
   type BuiltProblem,
@@ -16,11 +17,13 @@ import {
   type Parameters,
 } from "../learn/problems/problem.js";
 import { grad, withProductPrecision } from "../transform/index.js";
-import { evaluationBatchSize, preparedBatch } from "./batches.js";
-import { hasExactLoss, type LaneTraining, stepsPerEpoch } from "./configuration.js";
+import { evaluationBatchSize } from "./batches.js";
+import { checkStatistics, partsAt } from "./batchSizes.js";
+import { hasExactLoss, type LaneTraining } from "./configuration.js";
+import { Examples } from "./examples.js";
 import { LaneVariables } from "./laneVariables.js";
 import { type ModelVariable, modelVariables } from "./learned.js";
-import { evaluateEntry, measureEntry, names, stepEntry } from "./names.js";
+import { accumulateEntry, evaluateEntry, measureEntry, names, stepEntry } from "./names.js";
 import { updatesOf } from "./update.js";
 
 export interface LaneProgram {
@@ -30,6 +33,11 @@ export interface LaneProgram {
   readonly model: readonly ModelVariable[];
   /** Examples that one step of an evaluation looks at, for each split that the program can evaluate. */
   readonly evaluationBatch: Readonly<Partial<Record<SplitName, number>>>;
+  /**
+   * How often `accumulateEntry` runs before a step, or `measureEntry` in place of once, for the batch of that step; absent
+   * where batches are taken whole.
+   */
+  readonly partsAt?: (step: number) => number;
 }
 
 /**
@@ -43,10 +51,22 @@ export function laneProgram(training: LaneTraining, lanes: number, ranks = 1): L
   return builder.build();
 }
 
+/** What a batch or a part of it gives to a step, of one lane, summed over ranks. */
+interface Contribution {
+  /** The loss that training descends and the mean metrics, by name. */
+  readonly means: Readonly<Record<string, Tensor>>;
+  /** By parameter. */
+  readonly gradients: Parameters;
+  /** New values of what training changes without gradients. */
+  readonly state: Parameters;
+}
+
 class Builder {
   private readonly variables: LaneVariables;
   private readonly built: BuiltProblem;
   private readonly model: readonly ModelVariable[];
+  private readonly examples: Examples | undefined;
+  private readonly step: Tensor;
   private readonly parameters: Parameters;
   /** What training changes without gradients. */
   private readonly state: Parameters;
@@ -59,11 +79,12 @@ class Builder {
     private readonly lanes: number,
     private readonly ranks: number,
   ) {
+    const { dataset, problem, choice, dtype } = training;
     this.variables = new LaneVariables(lanes);
-    this.built = training.problem.build(training.dataset);
-    this.model = modelVariables(this.built, training.choice);
+    this.built = problem.build(dataset);
+    this.model = modelVariables(this.built, choice);
     const variable = (name: string, { shape }: { readonly shape: g.Shape }): Tensor =>
-      this.variables.perLane(name, shape, training.dtype);
+      this.variables.perLane(name, shape, dtype);
     const variablesOf = (specs: BuiltProblem["parameters"], nameOf: (name: string) => string): Parameters =>
       Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, variable(nameOf(name), spec)]));
     this.parameters = variablesOf(this.built.parameters, names.parameter);
@@ -71,35 +92,29 @@ class Builder {
     this.evaluatedValues = Object.fromEntries(
       this.model.map((one) => [one.name, variable(one.variable, one)]),
     );
+    this.step = this.variables.shared(names.step, [], "int32");
+    if (!dataset) return;
+    this.examples = new Examples(training, dataset, this.variables, ranks);
+    if (Object.keys(this.state).length > 0) checkStatistics(this.examples.sizes, dataset.train.count, ranks);
   }
 
   build(): LaneProgram {
-    const { training, built, variables } = this;
+    const { training, built, variables, examples } = this;
     const { dataset } = training;
-    const step = variables.shared(names.step, [], "int32");
-    if (dataset) this.addSplit("train", dataset.train);
-    const entries: Record<string, ProgramEntry> = { [stepEntry]: this.stepEntry(step) };
-    if (!dataset || training.batchSize === "full")
-      entries[measureEntry] = {
-        updates: {},
-        traces: {
-          loss: this.overRanks(this.trainingMeans(step, this.evaluatedValues).loss),
-          ...this.recordedParameters(),
-        },
-      };
-    if (dataset) {
-      const position = variables.shared(names.position, [], "int32");
-      // Losses of batches tell the loss at no parameters: the last ones are evaluated on all of the training split.
-      const atEnd: readonly SplitName[] = hasExactLoss(training) ? [] : ["train"];
-      for (const split of new Set([...training.evaluate, ...(training.evaluateAtEnd ?? []), ...atEnd])) {
-        if (!dataset[split])
-          throw new SlalomError(
-            "data",
-            `data set "${dataset.name}" has no ${split} split to evaluate; expected one. Split the training data?`,
-          );
-        if (split !== "train") this.addSplit(split, dataset[split]);
-        entries[evaluateEntry(split)] = this.evaluation(split, dataset[split], position);
-      }
+    const isExact = hasExactLoss(training);
+    const entries: Record<string, ProgramEntry> = {
+      ...(examples?.areParts ? this.accumulatedSteps() : { [stepEntry]: this.stepOf(this.contribution()) }),
+      ...(isExact && { [measureEntry]: this.measure() }),
+    };
+    // Losses of batches tell the loss at no parameters: the last ones are evaluated on all of the training split.
+    const atEnd: readonly SplitName[] = isExact ? [] : ["train"];
+    for (const split of new Set([...training.evaluate, ...(training.evaluateAtEnd ?? []), ...atEnd])) {
+      if (!examples || !dataset?.[split])
+        throw new SlalomError(
+          "data",
+          `data set "${dataset?.name}" has no ${split} split to evaluate; expected one. Split the training data?`,
+        );
+      entries[evaluateEntry(split)] = this.evaluation(split, dataset[split].count, examples);
     }
     const program: Program = {
       name: `${training.problem.name} ${training.choice.optimizer.id} x${this.lanes}`,
@@ -113,45 +128,95 @@ class Builder {
       traceCapacity: Math.max(1, Math.min(training.steps, traceCapacity)),
       ranks: this.ranks,
     };
-    return { program, built, model: this.model, evaluationBatch: this.evaluationBatch };
+    const { model, evaluationBatch } = this;
+    const parts = examples?.areParts &&
+      dataset && { partsAt: (step: number) => partsAt(examples.sizes, dataset.train.count, step) };
+    return { program, built, model, evaluationBatch, ...parts };
   }
 
-  /** One update of all lanes. */
-  private stepEntry(step: Tensor): ProgramEntry {
-    const { training, variables, parameters } = this;
+  /** One update of all lanes, by what its batch gives. */
+  private stepOf({ means, gradients, state }: Contribution): ProgramEntry {
+    const { training, variables, parameters, step } = this;
+    return {
+      updates: updatesOf({ training, variables, parameters, gradients, state, step }),
+      traces: { ...means, ...this.recordedParameters() },
+    };
+  }
+
+  /** A step that follows its parts: what they give is added up in variables of its own. */
+  private accumulatedSteps(): Record<string, ProgramEntry> {
+    const { variables } = this;
+    const part = variables.shared(names.part, [], "int32");
+    const { means, gradients, state } = this.contribution(part);
+    const updates: Record<string, Tensor> = { [names.part]: g.add(part, 1) };
+    const summed = (kind: string, values: Parameters): Record<string, Tensor> =>
+      Object.fromEntries(
+        Object.entries(values).map(([name, value]) => {
+          const { variable, sum } = this.accumulated(`${kind}/${name}`, value, part);
+          updates[names.accumulated(`${kind}/${name}`)] = sum;
+          return [name, variable];
+        }),
+      );
+    const sums: Contribution = {
+      means: summed("mean", means),
+      gradients: summed("gradient", gradients),
+      // Each part's follow from the states before the step: what is remembered is their mean.
+      state: Object.fromEntries(
+        Object.entries(summed("state", state)).map(([name, sum]) => [
+          name,
+          g.div(sum, g.cast(part, sum.dtype)),
+        ]),
+      ),
+    };
+    return { [accumulateEntry]: { updates, traces: {} }, [stepEntry]: this.stepOf(sums) };
+  }
+
+  /** A variable that sums what parts give, and its value after one more: the first begins anew. */
+  private accumulated(name: string, value: Tensor, part: Tensor): { variable: Tensor; sum: Tensor } {
+    const variable = this.variables.perLane(names.accumulated(name), value.shape, value.dtype);
+    return { variable, sum: g.add(g.where(g.equal(part, 0), 0, variable), value) };
+  }
+
+  /** The training loss of the parameters that evaluations look at; in parts what they sum to so far. */
+  private measure(): ProgramEntry {
+    const parameters = this.recordedParameters();
+    const part = this.examples?.areParts ? this.variables.shared(names.part, [], "int32") : undefined;
+    const loss = this.overRanks(this.trainingMeans(this.evaluatedValues, { part }).loss);
+    if (!part) return { updates: {}, traces: { loss, ...parameters } };
+    const { sum } = this.accumulated("mean/loss", loss, part);
+    return {
+      updates: { [names.part]: g.add(part, 1), [names.accumulated("mean/loss")]: sum },
+      traces: { loss: sum, ...parameters },
+    };
+  }
+
+  private contribution(part?: Tensor): Contribution {
+    const { parameters } = this;
     const state: Record<string, Tensor> = {};
     const { loss, metrics } = this.trainingMeans(
-      step,
       { ...parameters, ...this.state },
-      // Statistics of a batch are of each rank's part of it; what is remembered is their mean.
-      (name, value) => {
-        state[name] = g.div(this.overRanks(g.stopGradient(value)), this.ranks);
+      {
+        part,
+        // Statistics of a batch are of each rank's part of it; what is remembered is their mean.
+        keep: (name, value) => {
+          state[name] = g.div(this.overRanks(g.stopGradient(value)), this.ranks);
+        },
       },
     );
-    const gradients = grad(loss, Object.values(parameters)).map((gradient) => this.overRanks(gradient));
-    const updates = updatesOf({
-      training,
-      variables,
-      parameters,
-      gradients: Object.fromEntries(Object.keys(parameters).map((name, i) => [name, gradients[i]])),
+    const gradients = grad(loss, Object.values(parameters));
+    const means = Object.entries({ loss, ...(this.training.trainMetrics && metrics) });
+    return {
+      means: Object.fromEntries(means.map(([name, share]) => [name, this.overRanks(share)])),
+      gradients: Object.fromEntries(
+        Object.keys(parameters).map((name, i) => [name, this.overRanks(gradients[i])]),
+      ),
       state,
-      step,
-    });
-    const means = Object.entries({ loss, ...(training.trainMetrics && metrics) });
-    const traces = Object.fromEntries(means.map(([name, part]) => [name, this.overRanks(part)]));
-    return { updates, traces: { ...traces, ...this.recordedParameters() } };
+    };
   }
 
   /** The sum of what each rank has of `x`. */
   private overRanks(x: Tensor): Tensor {
     return this.ranks === 1 ? x : g.allReduceSum(x);
-  }
-
-  /** This rank's of the `size` places from `first` on. */
-  private ownPlaces(first: Tensor, size: number): Tensor {
-    const own = size / this.ranks;
-    const start = this.ranks === 1 ? first : g.add(first, g.mul(g.rank(), own));
-    return g.add(start, g.iota([own]));
   }
 
   /** The parameters before the update, where rows hold them. */
@@ -164,67 +229,33 @@ class Builder {
 
   /**
    * The loss that training descends, of one lane, over the step's batch or of the whole problem; and mean metrics. Of
-   * each this rank's part: the sum of all ranks' parts is the loss.
+   * each this rank's share, and of a batch in parts the part's: the sum of all is the loss.
    */
   private trainingMeans(
-    step: Tensor,
     values: Parameters,
-    keep: Context["keep"] = () => {},
+    { part, keep = () => {} }: { readonly part: Tensor | undefined; readonly keep?: Context["keep"] },
   ): { loss: Tensor; metrics: Readonly<Record<string, Tensor>> } {
-    const { training, ranks } = this;
-    const { dataset, problem } = training;
+    const { training, step, examples: all } = this;
     const context: Context = {
       training: true,
       key: g.foldInTensor(this.variables.shared(names.modelKey, [2], "int32"), step),
       keep,
     };
-    if (!dataset) return this.evaluated(values, undefined, context, undefined);
-    const size = this.batchExamples(dataset);
-    this.checkStatistics(dataset.train.count, size);
-    const { batch, present, examples } = this.stepBatch(step, dataset, size);
+    if (!all) return this.evaluated(values, undefined, context, undefined);
+    const { batch, present, examples, firstExample } = all.ofStep(step, part);
     const { loss, metrics } = this.evaluated(
       values,
       batch,
-      {
-        ...context,
-        ...(present && { present }),
-        ...(ranks > 1 && { firstExample: g.mul(g.rank(), size / ranks) }),
-      },
-      size / ranks,
+      { ...context, ...(present && { present }), ...(firstExample && { firstExample }) },
+      all.sizes.own,
     );
     const total = (each: Tensor): Tensor => g.sum(present ? g.where(present, each, 0) : each);
     const mean = (each: Tensor): Tensor =>
       g.div(total(each), typeof examples === "number" ? examples : g.cast(examples, each.dtype));
     return {
-      loss: problem.reduction === "sum" ? total(loss) : mean(loss),
+      loss: training.problem.reduction === "sum" ? total(loss) : mean(loss),
       metrics: Object.fromEntries(Object.entries(metrics).map(([name, each]) => [name, mean(each)])),
     };
-  }
-
-  /** Throws where a rank would take batch statistics of no example: its part of the short last batch is empty. */
-  private checkStatistics(count: number, size: number): void {
-    const { ranks } = this;
-    const rest = count % size;
-    if (rest === 0 || rest > size - size / ranks || Object.keys(this.state).length === 0) return;
-    throw new SlalomError(
-      "option",
-      `training: the last batch has ${rest} examples of ${size}, which leaves one of ${ranks} ranks without any, and the model takes statistics of batches; expected examples for each. Take a batch size that divides ${count}, or one rank.`,
-    );
-  }
-
-  /** Examples of a step's batch; where that is the whole split it is filled up to what ranks can divide. */
-  private batchExamples(dataset: Dataset): number {
-    const { ranks } = this;
-    const { batchSize } = this.training;
-    const { count } = dataset.train;
-    if (batchSize === "full" || batchSize >= count) return Math.ceil(count / ranks) * ranks;
-    if (batchSize % ranks === 0) return batchSize;
-    const below = Math.floor(batchSize / ranks) * ranks;
-    const possible = below === 0 ? `${ranks}` : `${below} or ${below + ranks}`;
-    throw new SlalomError(
-      "option",
-      `training: a batch of ${batchSize} examples on ${ranks} ranks; expected a multiple of ${ranks}, such as ${possible}. Take another batch size, or other ranks.`,
-    );
   }
 
   private evaluated(
@@ -237,74 +268,21 @@ class Builder {
     return checkEvaluation(this.training.problem.name, this.built, evaluation, size);
   }
 
-  /**
-   * This rank's part of a step's batch: its places in the epoch's order, which of them exist in a short last batch, and
-   * how many exist on all ranks.
-   */
-  private stepBatch(
-    step: Tensor,
-    dataset: Dataset,
-    size: number,
-  ): { batch: Batch; present?: Tensor; examples: Tensor | number } {
-    const { batchSize, shuffle } = this.training;
-    const { count } = dataset.train;
-    const isWhole = batchSize === "full";
-    if (isWhole && this.ranks === 1) return { batch: this.wholeBatch("train", dataset), examples: count };
-    const perEpoch = stepsPerEpoch(count, size);
-    const first = g.mul(g.remainder(step, perEpoch), size);
-    const places = this.ownPlaces(first, size);
-    const epoch = g.floorDivide(step, perEpoch);
-    const isShort = count % size !== 0;
-    const inside = isShort ? g.minimum(places, count - 1) : places;
-    const indices =
-      shuffle && !isWhole
-        ? g.permutationAt(
-            g.foldInTensor(this.variables.shared(names.orderKey, [2], "int32"), epoch),
-            inside,
-            count,
-          )
-        : inside;
-    return {
-      batch: this.batchAt("train", dataset, indices),
-      ...(isShort && { present: g.less(places, count) }),
-      examples: isShort ? g.minimum(g.sub(count, first), size) : size,
-    };
-  }
-
-  private evaluation(split: SplitName, { count }: Split, position: Tensor): ProgramEntry {
-    const { dataset, dtype } = this.training;
-    const size = Math.ceil(evaluationBatchSize(count) / this.ranks) * this.ranks;
+  private evaluation(split: SplitName, count: number, examples: Examples): ProgramEntry {
+    const { training, variables, ranks } = this;
+    const size = Math.ceil(evaluationBatchSize(count, training.microBatch) / ranks) * ranks;
     this.evaluationBatch[split] = size;
-    const places = this.ownPlaces(g.mul(position, size), size);
-    const batch = this.batchAt(split, dataset!, g.minimum(places, count - 1));
-    const context = { training: false, key: this.variables.shared(names.modelKey, [2], "int32") };
-    const { loss, metrics } = this.evaluated(this.evaluatedValues, batch, context, size / this.ranks);
+    const position = variables.shared(names.position, [], "int32");
+    const { batch, present } = examples.ofSplit(split, g.mul(position, size), size);
+    const context = { training: false, key: variables.shared(names.modelKey, [2], "int32") };
+    const { loss, metrics } = this.evaluated(this.evaluatedValues, batch, context, size / ranks);
     const updates: Record<string, Tensor> = { [names.position]: g.add(position, 1) };
     for (const [name, values] of Object.entries({ loss, ...metrics })) {
-      const kept = count % size === 0 ? values : g.where(g.less(places, count), values, 0);
-      const total = this.variables.perLane(names.total(name), [], dtype);
-      updates[names.total(name)] = g.add(total, this.overRanks(g.cast(g.sum(kept), dtype)));
+      const kept = present ? g.where(present, values, 0) : values;
+      const total = variables.perLane(names.total(name), [], training.dtype);
+      updates[names.total(name)] = g.add(total, this.overRanks(g.cast(g.sum(kept), training.dtype)));
     }
     return { updates, traces: {} };
-  }
-
-  private addSplit(name: SplitName, { inputs, targets }: Split): void {
-    this.variables.shared(names.inputs(name), inputs.shape, inputs.dtype);
-    this.variables.shared(names.targets(name), targets.shape, targets.dtype);
-  }
-
-  private wholeBatch(split: SplitName, dataset: Dataset): Batch {
-    const [inputs, targets] = [names.inputs(split), names.targets(split)].map(
-      (name) => this.variables.all[name],
-    );
-    return preparedBatch(dataset, inputs, targets, this.training.dtype);
-  }
-
-  private batchAt(split: SplitName, dataset: Dataset, indices: Tensor): Batch {
-    const [inputs, targets] = [names.inputs(split), names.targets(split)].map((name) =>
-      g.take(this.variables.all[name], indices),
-    );
-    return preparedBatch(dataset, inputs, targets, this.training.dtype);
   }
 }
 

@@ -12,6 +12,10 @@ export const names = {
   inputs: (split: SplitName): string => `${split}/inputs`,
   targets: (split: SplitName): string => `${split}/targets`,
   total: (metric: string): string => `evaluation/${metric}`,
+  /** What the parts of a step's batch sum to so far. */
+  accumulated: (name: string): string => `accumulated/${name}`,
+  /** Parts of a step's batch that are done. */
+  part: "accumulated/parts",
   step: "step",
   orderKey: "key/order",
   modelKey: "key/model",
@@ -28,6 +32,8 @@ export function lifeOf(name: string): "lane" | "shared" | "written" {
 
 /** Entry of the training step; its trace "loss" is the batch's loss before the update. */
 export const stepEntry = "step";
+/** Entry that adds one part of a step's batch to what `stepEntry` then takes. */
+export const accumulateEntry = "accumulate";
 /**
  * Entry whose trace "loss" is the training loss of the parameters that evaluations look at: problems without batches
  * end with it.

@@ -25,17 +25,20 @@ export function predict({
   split,
   values,
   backend,
+  microBatch,
 }: {
   readonly problem: Problem;
   readonly dataset: Dataset;
   readonly split: SplitName;
   readonly values: ModelValues;
   readonly backend: Backend;
+  /** The most examples at a time. */
+  readonly microBatch?: number;
 }): Predictions {
   const data = dataset[split];
   if (!data) throw new SlalomError("data", `predict: data set "${dataset.name}" has no ${split} split.`);
   const { count, inputs } = data;
-  const size = evaluationBatchSize(count);
+  const size = evaluationBatchSize(count, microBatch);
   const dtype = Object.values(values)[0].dtype as "float32" | "float64";
   const variables: Record<string, g.Tensor> = {
     inputs: g.variable("inputs", inputs.shape, inputs.dtype),

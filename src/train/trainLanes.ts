@@ -68,7 +68,7 @@ function due(every: CheckpointInterval | undefined, firstStep: number): (step: n
   };
 }
 
-function checkTraining({ lanes, steps, batchSize, evaluateEvery, choice }: LaneTraining): void {
+function checkTraining({ lanes, steps, batchSize, microBatch, evaluateEvery, choice }: LaneTraining): void {
   const positive = (name: string, value: number): void => {
     if (!Number.isInteger(value) || value < 1)
       throw new SlalomError("option", `training: ${name} is ${value}; expected a positive integer.`);
@@ -77,6 +77,7 @@ function checkTraining({ lanes, steps, batchSize, evaluateEvery, choice }: LaneT
   positive("steps", steps);
   positive("evaluateEvery", evaluateEvery);
   if (batchSize !== "full") positive("batchSize", batchSize);
+  if (microBatch !== undefined) positive("microBatch", microBatch);
   for (const lane of lanes) {
     for (const name of Object.keys(choice.optimizer.hyperparameters)) {
       if (lane[name] === undefined)

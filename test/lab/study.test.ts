@@ -101,6 +101,16 @@ describe("defaults", () => {
     expect(() => stopping({ patience: 1, delta: 1 })).toThrow('option of earlyStopping "delta"');
   });
 
+  test("a micro-batch is a number of examples of a problem with data", () => {
+    expect(study({ problem, optimizers, microBatch: 5 }).microBatch).toBe(5);
+    expect(() => study({ problem, optimizers, microBatch: 0 })).toThrow(
+      "microBatch is 0; expected a positive",
+    );
+    expect(() => study({ problem: line, optimizers, microBatch: 5 })).toThrow(
+      'microBatch is 5, but the problem "linear-regression" has no data; leave it out.',
+    );
+  });
+
   test("give way to what is asked for", () => {
     const asked = { name: "mine", title: "Mine", batchSize: 5, shuffle: false, dtype: "float64" } as const;
     expect(

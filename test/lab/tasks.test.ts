@@ -98,6 +98,25 @@ describe("runs", () => {
   });
 });
 
+test("what a run is told beyond its settings is in its record, its study's and its training", async () => {
+  const dataset = await source.load();
+  const earlyStopping = { patience: 2, metric: "trainLoss", minDelta: 0 };
+  const asked = small({ microBatch: 25, earlyStopping });
+  expect(recordOf(asked, versions, false)).toMatchObject({ microBatch: 25, earlyStopping });
+  const runs = configurationsOf(asked, dataset, [0], "cpu");
+  for (const { configuration } of runs)
+    expect(configuration).toMatchObject({
+      microBatch: 25,
+      earlyStopping: { ...earlyStopping, evaluateEvery: 5 },
+    });
+  const [task] = tasksFor(runs, { workers: 1, maxLanes: 64 });
+  expect(laneTraining(asked, dataset, task)).toMatchObject({ microBatch: 25, earlyStopping });
+  const plain = configurationsOf(small(), dataset, [0], "cpu").map(({ configuration }) =>
+    runId(configuration),
+  );
+  expect(runs.map(({ configuration }) => runId(configuration))).not.toEqual(plain);
+});
+
 describe("tasks", () => {
   const sizes = (workers: number, maxLanes: number): string[] => {
     const runs = configurationsOf({ ...small(), steps: 15 }, undefined, [0, 1], "cpu");

@@ -1,0 +1,110 @@
+/** The examples that a program looks at: a step's batch or a part of it, and splits in evaluation; each rank its share. */
+import type { Tensor } from "../graph/index.js";
+import * as g from "../graph/index.js";
+import type { Dataset, SplitName } from "../learn/datasets/dataset.js";
+import type { Batch } from "../learn/problems/problem.js";
+import { preparedBatch } from "./batches.js";
+import { type BatchSizes, batchSizes } from "./batchSizes.js";
+import { type LaneTraining, stepsPerEpoch } from "./configuration.js";
+import type { LaneVariables } from "./laneVariables.js";
+import { names } from "./names.js";
+
+/** This rank's examples, and which of them exist; absent: all. */
+export interface Chosen {
+  readonly batch: Batch;
+  readonly present?: Tensor;
+}
+
+export interface StepBatch extends Chosen {
+  /** How many examples the whole batch has, on all ranks. */
+  readonly examples: Tensor | number;
+  /** int32 scalar: the place of the first of these in the whole batch; absent: 0. */
+  readonly firstExample?: Tensor;
+}
+
+export class Examples {
+  readonly sizes: BatchSizes;
+
+  constructor(
+    private readonly training: LaneTraining,
+    private readonly dataset: Dataset,
+    private readonly variables: LaneVariables,
+    private readonly ranks: number,
+  ) {
+    this.sizes = batchSizes(training, dataset.train.count, ranks);
+  }
+
+  /** Whether a batch is taken in parts, one after another. */
+  get areParts(): boolean {
+    return this.sizes.part < this.sizes.batch;
+  }
+
+  /** @param part int32 scalar: which part of the step's batch, where it is taken in parts */
+  ofStep(step: Tensor, part: Tensor | undefined): StepBatch {
+    const { count } = this.dataset.train;
+    const { batch: size, part: partSize, own } = this.sizes;
+    const isShort = count % size !== 0;
+    const perEpoch = stepsPerEpoch(count, size);
+    const first = g.mul(g.remainder(step, perEpoch), size);
+    const offset = part && g.mul(part, partSize);
+    const share = this.ranks > 1 ? g.mul(g.rank(), own) : undefined;
+    const firstExample = offset && share ? g.add(offset, share) : (offset ?? share);
+    return {
+      ...this.ofTraining(g.floorDivide(step, perEpoch), offset ? g.add(first, offset) : first, isShort),
+      examples: isShort ? g.minimum(g.sub(count, first), size) : size,
+      ...(firstExample && { firstExample }),
+    };
+  }
+
+  /** Examples of a split, `size` of them on all ranks from a place on. */
+  ofSplit(split: SplitName, first: Tensor, size: number): Chosen {
+    const { count } = this.dataset[split]!;
+    const places = this.ownPlaces(first, size);
+    return {
+      batch: this.at(split, g.minimum(places, count - 1)),
+      ...(count % size !== 0 && { present: g.less(places, count) }),
+    };
+  }
+
+  /** A part's share of examples from a place in an epoch's order on. */
+  private ofTraining(epoch: Tensor, first: Tensor, isShort: boolean): Chosen {
+    const { shuffle, batchSize } = this.training;
+    const { count } = this.dataset.train;
+    const isWhole = batchSize === "full";
+    if (isWhole && this.ranks === 1 && !this.areParts) return { batch: this.whole("train") };
+    const places = this.ownPlaces(first, this.sizes.part);
+    const inside = isShort ? g.minimum(places, count - 1) : places;
+    const key = this.variables.shared(names.orderKey, [2], "int32");
+    const indices = shuffle && !isWhole ? g.permutationAt(g.foldInTensor(key, epoch), inside, count) : inside;
+    return { batch: this.at("train", indices), ...(isShort && { present: g.less(places, count) }) };
+  }
+
+  /** This rank's of the `size` places from `first` on. */
+  private ownPlaces(first: Tensor, size: number): Tensor {
+    const own = size / this.ranks;
+    const start = this.ranks === 1 ? first : g.add(first, g.mul(g.rank(), own));
+    return g.add(start, g.iota([own]));
+  }
+
+  private at(split: SplitName, indices: Tensor): Batch {
+    const { inputs, targets } = this.variablesOf(split);
+    return this.prepared(g.take(inputs, indices), g.take(targets, indices));
+  }
+
+  private whole(split: SplitName): Batch {
+    const { inputs, targets } = this.variablesOf(split);
+    return this.prepared(inputs, targets);
+  }
+
+  private prepared(inputs: Tensor, targets: Tensor): Batch {
+    return preparedBatch(this.dataset, inputs, targets, this.training.dtype);
+  }
+
+  private variablesOf(split: SplitName): Batch {
+    const { inputs, targets } = this.dataset[split]!;
+    return {
+      inputs: this.variables.shared(names.inputs(split), inputs.shape, inputs.dtype),
+      targets: this.variables.shared(names.targets(split), targets.shape, targets.dtype),
+    };
+  }
+}
