@@ -1,5 +1,6 @@
 /** What a training of lanes is told: one problem, one optimizer, one seed, many settings of hyperparameters. */
 import { type Shape, sizeOf } from "../base/shape.js";
+import type { RunLength } from "../learn/averages/index.js";
 import type { Dataset, SplitName } from "../learn/datasets/dataset.js";
 import type { OptimizerChoice } from "../learn/optimizers/optimizer.js";
 import type { Problem } from "../learn/problems/problem.js";
@@ -52,6 +53,12 @@ export interface LaneTraining {
 export function stepsPerEpoch(trainCount: number, batchSize: number | "full"): number {
   return batchSize === "full" ? 1 : Math.ceil(trainCount / batchSize);
 }
+
+/** The run's length as averages take it. */
+export const runLength = ({ dataset, batchSize, steps }: LaneTraining): RunLength => ({
+  totalSteps: steps,
+  ...(dataset && { stepsPerEpoch: stepsPerEpoch(dataset.train.count, batchSize) }),
+});
 
 /** Whether a step's loss is the training loss itself, not that of a batch. */
 export const hasExactLoss = ({ dataset, batchSize }: LaneTraining): boolean =>

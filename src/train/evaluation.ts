@@ -5,7 +5,7 @@ import type { SplitName } from "../learn/datasets/dataset.js";
 import { laneOf } from "./bestParameters.js";
 import { finalMetricName, type LaneTraining, metricName } from "./configuration.js";
 import type { LaneProgram } from "./laneProgram.js";
-import { evaluateEntry, names } from "./names.js";
+import { evaluateEntry, names, statisticsEntry } from "./names.js";
 
 /** A program with models in its memory. */
 export interface Evaluated {
@@ -48,6 +48,12 @@ export function withModels<T>(
   const measured = measure();
   for (const [name, values] of kept) executable.write(name, values);
   return measured;
+}
+
+/** Takes the statistics that averages of parameters need anew, over so many parts of the training split. */
+export function takeStatistics(on: Evaluated, parts: number): void {
+  on.executable.write(names.position, [0]);
+  runMany(on, statisticsEntry, parts);
 }
 
 /** Runs an entry so many times, in as many calls as the program needs; traces are those of the last call. */

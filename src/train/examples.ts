@@ -15,11 +15,15 @@ export interface Chosen {
   readonly present?: Tensor;
 }
 
-export interface StepBatch extends Chosen {
+/** Of the training split. */
+export interface TrainingBatch extends Chosen {
+  /** int32 scalar: the place of the first of these in the whole batch, or epoch; absent: 0. */
+  readonly firstExample?: Tensor;
+}
+
+export interface StepBatch extends TrainingBatch {
   /** How many examples the whole batch has, on all ranks. */
   readonly examples: Tensor | number;
-  /** int32 scalar: the place of the first of these in the whole batch; absent: 0. */
-  readonly firstExample?: Tensor;
 }
 
 export class Examples {
@@ -42,17 +46,26 @@ export class Examples {
   /** @param part int32 scalar: which part of the step's batch, where it is taken in parts */
   ofStep(step: Tensor, part: Tensor | undefined): StepBatch {
     const { count } = this.dataset.train;
-    const { batch: size, part: partSize, own } = this.sizes;
+    const size = this.sizes.batch;
     const isShort = count % size !== 0;
     const perEpoch = stepsPerEpoch(count, size);
     const first = g.mul(g.remainder(step, perEpoch), size);
-    const offset = part && g.mul(part, partSize);
-    const share = this.ranks > 1 ? g.mul(g.rank(), own) : undefined;
-    const firstExample = offset && share ? g.add(offset, share) : (offset ?? share);
+    const offset = part && g.mul(part, this.sizes.part);
     return {
       ...this.ofTraining(g.floorDivide(step, perEpoch), offset ? g.add(first, offset) : first, isShort),
       examples: isShort ? g.minimum(g.sub(count, first), size) : size,
-      ...(firstExample && { firstExample }),
+      ...this.firstExample(offset),
+    };
+  }
+
+  /** @param part int32 scalar: which part of the epoch that the step is in */
+  ofEpoch(step: Tensor, part: Tensor): TrainingBatch {
+    const { count } = this.dataset.train;
+    const perEpoch = stepsPerEpoch(count, this.sizes.batch);
+    const first = g.mul(part, this.sizes.part);
+    return {
+      ...this.ofTraining(g.floorDivide(step, perEpoch), first, count % this.sizes.part !== 0),
+      ...this.firstExample(first),
     };
   }
 
@@ -64,6 +77,13 @@ export class Examples {
       batch: this.at(split, g.minimum(places, count - 1)),
       ...(count % size !== 0 && { present: g.less(places, count) }),
     };
+  }
+
+  /** Of this rank's share of what begins at `offset`, 0 where absent. */
+  private firstExample(offset: Tensor | undefined): Pick<TrainingBatch, "firstExample"> {
+    const share = this.ranks > 1 ? g.mul(g.rank(), this.sizes.own) : undefined;
+    const firstExample = offset && share ? g.add(offset, share) : (offset ?? share);
+    return firstExample ? { firstExample } : {};
   }
 
   /** A part's share of examples from a place in an epoch's order on. */

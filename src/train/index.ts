@@ -3,7 +3,14 @@ export { evaluatedMetrics, type LaneTraining, metricsOf, stepsPerEpoch } from ".
 export { initialParameters, seedKeys } from "./initialValues.js";
 export { divergenceFactor } from "./lane.js";
 export { type LaneProgram, laneProgram } from "./laneProgram.js";
-export { accumulateEntry, evaluateEntry, measureEntry, names as variableNames, stepEntry } from "./names.js";
+export {
+  accumulateEntry,
+  evaluateEntry,
+  measureEntry,
+  names as variableNames,
+  statisticsEntry,
+  stepEntry,
+} from "./names.js";
 export { type Predictions, predict } from "./predict.js";
 export type { LaneProgress, LaneSink, LearnedModel, ModelValues } from "./results.js";
 export type { LoopSnapshot } from "./snapshot.js";

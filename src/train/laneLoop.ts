@@ -21,7 +21,7 @@ import {
   stepsPerEpoch,
 } from "./configuration.js";
 import { afterEvaluation, stopped } from "./earlyStopping.js";
-import { type Evaluated, evaluateSplit, runMany } from "./evaluation.js";
+import { type Evaluated, evaluateSplit, runMany, takeStatistics } from "./evaluation.js";
 import { writeInitialValues, writeShared } from "./initialValues.js";
 import { Lane } from "./lane.js";
 import { type LaneProgram, laneProgram } from "./laneProgram.js";
@@ -226,6 +226,8 @@ export class LaneLoop {
 
   /** Training loss and evaluated splits at the present step: a row for each lane, and the end of those that stop. */
   private evaluate(): void {
+    const { statistics } = this.program;
+    if (statistics && this.step >= statistics.from) takeStatistics(this.evaluated(), statistics.parts);
     const measured = this.training.evaluate.flatMap((split) => [...evaluateSplit(this.evaluated(), split)]);
     const trainLoss = this.exactLoss ? this.measuredLoss() : undefined;
     const parameters = this.exactLoss ? this.parameterTraces(measureEntry) : [];

@@ -19,11 +19,11 @@ import {
 import { grad, withProductPrecision } from "../transform/index.js";
 import { evaluationBatchSize } from "./batches.js";
 import { checkStatistics, partsAt } from "./batchSizes.js";
-import { hasExactLoss, type LaneTraining } from "./configuration.js";
+import { hasExactLoss, type LaneTraining, runLength } from "./configuration.js";
 import { Examples } from "./examples.js";
 import { LaneVariables } from "./laneVariables.js";
 import { type ModelVariable, modelVariables } from "./learned.js";
-import { accumulateEntry, evaluateEntry, measureEntry, names, stepEntry } from "./names.js";
+import { accumulateEntry, evaluateEntry, measureEntry, names, statisticsEntry, stepEntry } from "./names.js";
 import { updatesOf } from "./update.js";
 
 export interface LaneProgram {
@@ -38,6 +38,11 @@ export interface LaneProgram {
    * where batches are taken whole.
    */
   readonly partsAt?: (step: number) => number;
+  /**
+   * From which step on `statisticsEntry` runs before evaluations, and how often; absent where the average has the
+   * statistics of its iterates.
+   */
+  readonly statistics?: { readonly from: number; readonly parts: number };
 }
 
 /**
@@ -102,9 +107,11 @@ class Builder {
     const { training, built, variables, examples } = this;
     const { dataset } = training;
     const isExact = hasExactLoss(training);
+    const statistics = this.statisticsRuns();
     const entries: Record<string, ProgramEntry> = {
       ...(examples?.areParts ? this.accumulatedSteps() : { [stepEntry]: this.stepOf(this.contribution()) }),
       ...(isExact && { [measureEntry]: this.measure() }),
+      ...(examples && statistics && { [statisticsEntry]: this.statistics(examples) }),
     };
     // Losses of batches tell the loss at no parameters: the last ones are evaluated on all of the training split.
     const atEnd: readonly SplitName[] = isExact ? [] : ["train"];
@@ -131,7 +138,14 @@ class Builder {
     const { model, evaluationBatch } = this;
     const parts = examples?.areParts &&
       dataset && { partsAt: (step: number) => partsAt(examples.sizes, dataset.train.count, step) };
-    return { program, built, model, evaluationBatch, ...parts };
+    return { program, built, model, evaluationBatch, ...parts, ...(statistics && { statistics }) };
+  }
+
+  private statisticsRuns(): LaneProgram["statistics"] {
+    const { training, examples, state } = this;
+    const from = training.choice.average?.statisticsFrom?.(runLength(training));
+    if (from === undefined || !examples || Object.keys(state).length === 0) return undefined;
+    return { from, parts: Math.ceil(training.dataset!.train.count / examples.sizes.part) };
   }
 
   /** One update of all lanes, by what its batch gives. */
@@ -190,6 +204,24 @@ class Builder {
     };
   }
 
+  /** The states of the average after one more part of an epoch: the mean of what all parts so far give. */
+  private statistics(examples: Examples): ProgramEntry {
+    const { variables, step, training } = this;
+    const position = variables.shared(names.position, [], "int32");
+    const updates: Record<string, Tensor> = { [names.position]: g.add(position, 1) };
+    const { batch, ...which } = examples.ofEpoch(step, position);
+    const context: Context = {
+      training: true,
+      key: this.stepKey(),
+      keep: (name, value) => {
+        updates[names.average(name)] = this.meanOverRanks(value);
+      },
+      statisticsWeight: g.div(1, g.add(g.cast(position, training.dtype), 1)),
+    };
+    this.evaluated(this.evaluatedValues, batch, { ...context, ...which }, examples.sizes.own);
+    return { updates, traces: {} };
+  }
+
   private contribution(part?: Tensor): Contribution {
     const { parameters } = this;
     const state: Record<string, Tensor> = {};
@@ -197,9 +229,8 @@ class Builder {
       { ...parameters, ...this.state },
       {
         part,
-        // Statistics of a batch are of each rank's part of it; what is remembered is their mean.
         keep: (name, value) => {
-          state[name] = g.div(this.overRanks(g.stopGradient(value)), this.ranks);
+          state[name] = this.meanOverRanks(g.stopGradient(value));
         },
       },
     );
@@ -219,6 +250,16 @@ class Builder {
     return this.ranks === 1 ? x : g.allReduceSum(x);
   }
 
+  /** Statistics of a batch are of each rank's part of it; what is remembered is their mean. */
+  private meanOverRanks(x: Tensor): Tensor {
+    return g.div(this.overRanks(x), this.ranks);
+  }
+
+  /** The key of this step and nothing else. */
+  private stepKey(): Tensor {
+    return g.foldInTensor(this.variables.shared(names.modelKey, [2], "int32"), this.step);
+  }
+
   /** The parameters before the update, where rows hold them. */
   private recordedParameters(): Record<string, Tensor> {
     if (!this.training.recordParameters) return {};
@@ -236,11 +277,7 @@ class Builder {
     { part, keep = () => {} }: { readonly part: Tensor | undefined; readonly keep?: Context["keep"] },
   ): { loss: Tensor; metrics: Readonly<Record<string, Tensor>> } {
     const { training, step, examples: all } = this;
-    const context: Context = {
-      training: true,
-      key: g.foldInTensor(this.variables.shared(names.modelKey, [2], "int32"), step),
-      keep,
-    };
+    const context: Context = { training: true, key: this.stepKey(), keep };
     if (!all) return this.evaluated(values, undefined, context, undefined);
     const { batch, present, examples, firstExample } = all.ofStep(step, part);
     const { loss, metrics } = this.evaluated(

@@ -39,4 +39,6 @@ export const accumulateEntry = "accumulate";
  * end with it.
  */
 export const measureEntry = "measure";
+/** Entry that takes the statistics of one part of the training split anew, for the average. */
+export const statisticsEntry = "statistics";
 export const evaluateEntry = (split: SplitName): string => `evaluate ${split}`;

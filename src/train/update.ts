@@ -4,7 +4,7 @@ import * as g from "../graph/index.js";
 import { averaged } from "../learn/averages/index.js";
 import { applyOptimizer } from "../learn/optimizers/apply.js";
 import type { Parameters } from "../learn/problems/problem.js";
-import { type LaneTraining, stepsPerEpoch } from "./configuration.js";
+import { type LaneTraining, runLength } from "./configuration.js";
 import type { LaneVariables } from "./laneVariables.js";
 import { names } from "./names.js";
 
@@ -67,12 +67,9 @@ function averagesOf(
   count: Tensor,
   { training, variables }: UpdateInput,
 ): Record<string, Tensor> {
-  const { choice, steps, dataset, batchSize } = training;
-  if (!choice.average) return {};
-  const weight = choice.average.weight(count, {
-    totalSteps: steps,
-    ...(dataset && { stepsPerEpoch: stepsPerEpoch(dataset.train.count, batchSize) }),
-  });
+  const { average: kind } = training.choice;
+  if (!kind) return {};
+  const weight = kind.weight(count, runLength(training));
   return Object.fromEntries(
     Object.entries(iterate).map(([name, value]) => {
       const average = variables.perLane(names.average(name), value.shape, value.dtype);

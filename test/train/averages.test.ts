@@ -18,6 +18,7 @@ import {
   laneProgram,
   metricsOf,
   variableNames as names,
+  statisticsEntry,
   stepEntry,
   trainLanes,
 } from "../../src/train/index.js";
@@ -93,6 +94,11 @@ describe.each(kinds)("%s", (_, average, weight) => {
     const own = plainProgram.model;
     for (let step = 4; step <= training.steps; step += 4) {
       ours.run(stepEntry, 4);
+      const { statistics } = averagedProgram;
+      if (statistics && step >= statistics.from) {
+        ours.write(names.position, [0]);
+        ours.run(statisticsEntry, statistics.parts);
+      }
       for (const { name, variable } of own) theirs.write(variable, ours.read(names.average(name)));
       theirs.write(names.position, [0]);
       for (const metric of ["loss", "accuracy"]) theirs.write(names.total(metric), [0, 0]);
@@ -143,6 +149,102 @@ describe.each(kinds)("%s", (_, average, weight) => {
         expect(rest.outcomes[lane].parameters).toEqual(whole.outcomes[lane].parameters);
       }
     }
+  });
+});
+
+describe("batch statistics of an average of several iterates", () => {
+  const layers = (outputs: number) => [dense(3), batchNorm(), dense(outputs)];
+
+  async function averaging(changes: Partial<LaneTraining> = {}) {
+    const choice = momentum({ lr: [0.1, 0.3], average: swa({ from: 0.5, every: 2 }) });
+    const training = await classifying(choice, {
+      dtype: "float64",
+      batchSize: 36,
+      shuffle: false,
+      ...changes,
+    });
+    const model = layersModel({ name: "normalised", layers });
+    return { ...training, problem: classificationProblem({ dataset: training.problem.dataset!, model }) };
+  }
+
+  test.each([
+    ["whole batches", {}, 36],
+    ["micro-batches", { microBatch: 18 }, 18],
+  ] as const)("are the means over those of all batches, by plain loops: %s", async (_name, changes, size) => {
+    const training = await averaging(changes);
+    const models: LearnedModel[] = [];
+    await trainLanes({ ...training, keepModel: true }, cpuBackend(), {
+      rows: () => {},
+      model: (lane, model) => {
+        models[lane] = model;
+      },
+      finish: () => {},
+    });
+    const { inputs } = training.dataset.train;
+    for (const { last } of models) {
+      const stored = (ending: string) =>
+        Object.entries(last).find(([name]) => name.endsWith(ending))![1].data;
+      const [weight, bias] = [stored("dense1.weight"), stored("dense1.bias")];
+      const batches = Array.from({ length: Math.ceil(90 / size) }, (_, batch) =>
+        Array.from({ length: Math.min(size, 90 - batch * size) }, (_, i) => batch * size + i),
+      );
+      for (let unit = 0; unit < 3; unit++) {
+        const moments = batches.map((batch) => {
+          const values = batch.map((n) =>
+            Array.from({ length: 5 }, (_, i) => inputs.data[n * 5 + i] * weight[unit * 5 + i]).reduce(
+              (sum, value) => sum + value,
+              bias[unit],
+            ),
+          );
+          const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+          const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+          return { mean, variance: squares / (values.length - 1) };
+        });
+        const over = (of: (one: (typeof moments)[number]) => number): number =>
+          moments.reduce((sum, one) => sum + of(one), 0) / moments.length;
+        expect(stored(".mean")[unit]).toBeCloseTo(
+          over(({ mean }) => mean),
+          10,
+        );
+        expect(stored(".variance")[unit]).toBeCloseTo(
+          over(({ variance }) => variance),
+          10,
+        );
+      }
+    }
+  });
+
+  test("do not depend on how often one looks, or on ranks", async () => {
+    const rare = await train(await averaging({ shuffle: true, evaluateEvery: 24 }), cpuBackend());
+    const often = await train(await averaging({ shuffle: true, evaluateEvery: 1 }), cpuBackend());
+    const onTwo = cpuBackend({ ranks: 2 });
+    const oneRank = await train(await averaging({ batchSize: 30, shuffle: true }), cpuBackend());
+    for (const lane of [0, 1]) {
+      const [expected, received] = [rare, often].map(({ rows }) => rows[lane].at(-1)!);
+      expect(received.validationLoss).toBe(expected.validationLoss);
+      expect(received.finalTrainLoss).toBe(expected.finalTrainLoss);
+    }
+    // A rank takes statistics of its part of a batch: so do micro-batches of that size on one.
+    const parts = await train(
+      await averaging({ batchSize: 30, microBatch: 15, shuffle: true }),
+      cpuBackend(),
+    );
+    const ranks = await train(await averaging({ batchSize: 30, shuffle: true }), onTwo);
+    await onTwo.close();
+    for (const lane of [0, 1]) {
+      expect(greatestDifference(parts.rows[lane], ranks.rows[lane])).toBeLessThanOrEqual(1e-10);
+      expect(greatestDifference(oneRank.rows[lane], ranks.rows[lane])).toBeGreaterThan(1e-6);
+    }
+  });
+
+  test("are those of the iterate while it is one, and averaged with a moving average", async () => {
+    const { statistics } = laneProgram(await averaging(), 2);
+    // Steps 12, 14, ... count: with 14 there are two.
+    expect(statistics).toEqual({ from: 14, parts: 3 });
+    const choice = momentum({ lr: [0.1, 0.3], average: ema() });
+    expect(laneProgram({ ...(await averaging()), choice }, 2).statistics).toBeUndefined();
+    const plain = await classifying(momentum({ average: swa() }));
+    expect(laneProgram(plain, 1).statistics).toBeUndefined();
   });
 });
 

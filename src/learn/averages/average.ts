@@ -29,6 +29,12 @@ export interface Average extends AverageDescription {
    * @throws SlalomError "option" for a run that it does not fit
    */
   weight(step: Tensor, run: RunLength): Tensor;
+  /**
+   * The first step whose average is one of iterates far apart. From there on the statistics that layers remember of
+   * batches fit it no longer: they are taken anew over the training data before the average is evaluated. Absent: never,
+   * they are averaged as the parameters are.
+   */
+  statisticsFrom?(run: RunLength): number;
 }
 
 /**

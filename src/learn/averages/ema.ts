@@ -18,6 +18,8 @@ export interface EmaOptions {
  * average, and the first iterates weigh alike. Others raise the decay in the beginning, as TensorFlow's
  * min(decay, (1 + t) / (10 + t)), to the same end; that has a constant more, and no such sum.
  *
+ * What `batchNorm` remembers is averaged likewise: iterates that count are near one another, and it is a mean already.
+ *
  * B. Polyak, A. Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992.
  * @throws SlalomError "option" for a decay outside its bounds
  * @example adam({ lr: 1e-3, average: ema({ decay: 0.999 }) })

@@ -16,6 +16,9 @@ export interface SwaOptions {
  *
  *     average = average + (w_t - average) / n        the n-th that counts
  *
+ * What `batchNorm` remembers is taken anew over the training data before an average of several iterates is evaluated, as
+ * in the paper: activations of the average are not the average of activations.
+ *
  * The paper keeps a constant or a cyclic learning rate meanwhile: give the choice a schedule of that kind.
  *
  * P. Izmailov, D. Podoprikhin, T. Garipov, D. Vetrov, A. Wilson, "Averaging Weights Leads to Wider Optima and Better
@@ -50,6 +53,10 @@ export function swa(options: SwaOptions = {}): Average {
       const counts = equal(mul(multiple, interval), step);
       const isBefore = less(multiple, first);
       return where(isBefore, 1, where(counts, div(1, sub(multiple, first - 1)), 0));
+    },
+    statisticsFrom(run) {
+      const { interval, first } = rhythm(run);
+      return (first + 1) * interval;
     },
   };
 }

@@ -67,14 +67,16 @@ export function batchNorm(options: BatchNormOptions = {}): Layer {
           variance: { shape, initial: () => ones(shape) },
         },
         output: input,
-        apply(values, x, { training, present, keep }) {
+        apply(values, x, { training, present, keep, statisticsWeight }) {
           const normalised = (mean: Tensor, variance: Tensor): Tensor =>
             add(mul(sub(x, mean), mul(values.scale, rsqrt(add(variance, epsilon)))), values.shift);
           if (!training) return normalised(values.mean, values.variance);
           const { mean, variance, count } = statistics(x, present);
           const unbiased = mul(variance, div(count, maximum(sub(count, 1), 1)));
-          const remembered = (old: Tensor, now: Tensor): Tensor =>
-            add(mul(old, momentum), mul(now, 1 - momentum));
+          const [kept, taken] = statisticsWeight
+            ? [sub(1, statisticsWeight), statisticsWeight]
+            : [momentum, 1 - momentum];
+          const remembered = (old: Tensor, now: Tensor): Tensor => add(mul(old, kept), mul(now, taken));
           keep?.("mean", remembered(values.mean, mean));
           keep?.("variance", remembered(values.variance, unbiased));
           return normalised(mean, variance);

@@ -30,6 +30,8 @@ export interface Context {
   readonly present?: Tensor;
   /** Takes what a state of the layer is after this pass. Absent where nothing is remembered: outside of training. */
   readonly keep?: (name: string, value: Tensor) => void;
+  /** Float scalar: the weight of this batch in what a layer remembers of batches; absent: the layer's own. */
+  readonly statisticsWeight?: Tensor;
 }
 
 export interface BuiltLayer {
