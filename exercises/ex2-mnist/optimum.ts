@@ -81,10 +81,10 @@ writeFileSync(
 console.log(JSON.stringify({ ...optimum, trace: undefined }, null, 2));
 
 /** For each parameter 1 / root mean square of its input: of its pixel for a weight, of 1 for a bias; 0 for dark pixels. */
-function unitsOf({ train: { inputs, count }, scale }: Dataset): Float64Array {
+function unitsOf({ train: { inputs, count } }: Dataset): Float64Array {
   const pixels = inputs.shape[1];
   const squares = new Float64Array(pixels);
-  for (let i = 0; i < inputs.data.length; i++) squares[i % pixels] += (inputs.data[i] * scale) ** 2;
+  for (let i = 0; i < inputs.data.length; i++) squares[i % pixels] += (inputs.data[i] / 255) ** 2;
   const ofPixels = Array.from(squares, (sum) => (sum === 0 ? 0 : Math.sqrt(count / sum)));
   const shapes = Object.values(problem.build(dataset).parameters).map(({ shape }) => shape);
   return Float64Array.from(

@@ -1,9 +1,10 @@
 /** The Hessian of a problem's loss at given parameters, as products with vectors: what Lanczos needs. */
-import { allocate, type DType } from "../base/dtype.js";
+import { allocate } from "../base/dtype.js";
 import { SlalomError } from "../base/errors.js";
 import { formatType, type HostTensor, sizeOf } from "../base/shape.js";
-import { add, cast, evaluate, keyFromSeed, mean, mul, sum, type Tensor, variable } from "../graph/index.js";
+import { evaluate, keyFromSeed, mean, sum, type Tensor, variable } from "../graph/index.js";
 import type { Dataset, SplitName } from "../learn/datasets/dataset.js";
+import { preparedBatch } from "../learn/problems/batch.js";
 import { type Batch, checkEvaluation, type Problem } from "../learn/problems/problem.js";
 import { grad, hessianVectorProduct } from "../transform/index.js";
 import type { HessianProduct } from "./lanczos.js";
@@ -110,7 +111,10 @@ interface GivenBatch {
   readonly count: number;
 }
 
-function batchOf({ problem, dataset, split = "train", examples }: HessianOptions, dtype: DType): GivenBatch {
+function batchOf(
+  { problem, dataset, split = "train", examples }: HessianOptions,
+  dtype: "float32" | "float64",
+): GivenBatch {
   const data = dataset?.[split];
   if (!dataset || !data) {
     throw new SlalomError(
@@ -124,10 +128,7 @@ function batchOf({ problem, dataset, split = "train", examples }: HessianOptions
   const rawInputs = variable("inputs", inputs.shape, inputs.dtype);
   const rawTargets = variable("targets", targets.shape, targets.dtype);
   return {
-    batch: {
-      inputs: add(mul(cast(rawInputs, dtype), dataset.scale), dataset.offset),
-      targets: dataset.classes === undefined ? cast(rawTargets, dtype) : rawTargets,
-    },
+    batch: preparedBatch(dataset, rawInputs, rawTargets, dtype),
     values: new Map([
       [rawInputs, inputs],
       [rawTargets, targets],

@@ -9,6 +9,7 @@ import type { Program } from "../compile/program.js";
 import type { Tensor } from "../graph/index.js";
 import * as g from "../graph/index.js";
 import type { Dataset, SplitName } from "../learn/datasets/dataset.js";
+import { preparedBatch } from "../learn/problems/batch.js";
 import { checkEvaluation, type Problem } from "../learn/problems/problem.js";
 import { grad, hessianVectorProduct } from "../transform/index.js";
 import type { HessianProduct } from "./lanczos.js";
@@ -128,11 +129,7 @@ function programOf(
   const inside = g.minimum(places, count - 1);
   const taken = (name: string, tensor: typeof allInputs): Tensor =>
     g.take(variable(name, tensor.shape, tensor.dtype), inside);
-  const rawTargets = taken(targets, allTargets);
-  const batch = {
-    inputs: g.add(g.mul(g.cast(taken(inputs, allInputs), dtype), dataset.scale), dataset.offset),
-    targets: dataset.classes === undefined ? g.cast(rawTargets, dtype) : rawTargets,
-  };
+  const batch = preparedBatch(dataset, taken(inputs, allInputs), taken(targets, allTargets), dtype);
   const wrt = entries.map(([name, { shape }]) => variable(value(name), shape, dtype));
   const vectors = entries.map(([name, { shape }]) => variable(vector(name), shape, dtype));
   const totals = entries.map(([name, { shape }]) => variable(total(name), shape, "float64"));

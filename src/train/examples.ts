@@ -2,8 +2,8 @@
 import type { Tensor } from "../graph/index.js";
 import * as g from "../graph/index.js";
 import type { Dataset, SplitName } from "../learn/datasets/dataset.js";
+import { preparedBatch } from "../learn/problems/batch.js";
 import type { Batch } from "../learn/problems/problem.js";
-import { preparedBatch } from "./batches.js";
 import { type BatchSizes, batchSizes } from "./batchSizes.js";
 import { type LaneTraining, stepsPerEpoch } from "./configuration.js";
 import type { LaneVariables } from "./laneVariables.js";

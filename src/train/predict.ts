@@ -5,8 +5,9 @@ import type { Backend } from "../compile/backend.js";
 import type { Program } from "../compile/program.js";
 import * as g from "../graph/index.js";
 import type { Dataset, SplitName } from "../learn/datasets/dataset.js";
+import { preparedBatch } from "../learn/problems/batch.js";
 import type { Problem } from "../learn/problems/problem.js";
-import { evaluationBatchSize, preparedBatch } from "./batches.js";
+import { evaluationBatchSize } from "./batches.js";
 import type { ModelValues } from "./results.js";
 
 /** By example, in the split's order. */

@@ -76,13 +76,13 @@ describe("the last row of a training on batches", () => {
       steps: 7,
       dtype: "float64",
     });
-    const { train: split, scale, offset, classes } = training.dataset;
+    const { train: split, classes } = training.dataset;
     const { rows, outcomes } = await train(training, cpuBackend());
     for (const lane of [0, 1]) {
       const [weight, bias] = Object.values(outcomes[lane].parameters!);
       let [loss, right] = [0, 0];
       for (let i = 0; i < split.count; i++) {
-        const x = Array.from(split.inputs.data.subarray(5 * i, 5 * i + 5), (raw) => raw * scale + offset);
+        const x = Array.from(split.inputs.data.subarray(5 * i, 5 * i + 5));
         const logits = Array.from({ length: classes! }, (_, c) =>
           x.reduce((sum, value, j) => sum + value * weight[5 * c + j], bias[c]),
         );

@@ -4,6 +4,7 @@ import { checkKeys, SlalomError } from "../../base/errors.js";
 import { type HostTensor, type Shape, sizeOf } from "../../base/shape.js";
 import { checkDataset, type Dataset, type Split } from "./dataset.js";
 import { type SplitOptions, splitDataset } from "./split.js";
+import { checkStandardize, type Standardize, standardizeDataset } from "./standardize.js";
 
 export type NestedNumbers = readonly number[] | readonly NestedNumbers[];
 
@@ -26,6 +27,8 @@ export interface ArraysOptions {
   readonly offset?: number;
   /** Cuts validation and test examples off; default: all are for training. */
   readonly split?: SplitOptions;
+  /** In place of scale and offset: inputs to mean 0 and deviation 1 by the training examples, as `standardizeDataset`. */
+  readonly standardize?: Standardize;
 }
 
 export interface ClassificationOptions extends ArraysOptions {
@@ -43,6 +46,7 @@ const optionNames = [
   "scale",
   "offset",
   "split",
+  "standardize",
 ];
 
 /**
@@ -85,7 +89,8 @@ function build(
   targets: HostTensor,
   classes: Pick<Dataset, "classes" | "classNames">,
 ): Dataset {
-  const { name } = options;
+  const { name, standardize } = options;
+  checkStandardize(`data set "${name}"`, options);
   const inputs = toTensor(`data set "${name}", inputs`, options.inputs, options.dtype ?? "float32");
   const exampleShape = options.exampleShape ?? exampleShapeOf(options.inputs, inputs, targets.shape[0]);
   const count = inputs.data.length / sizeOf(exampleShape);
@@ -105,7 +110,8 @@ function build(
     offset: options.offset ?? 0,
     train,
   });
-  return options.split === undefined ? dataset : splitDataset(dataset, options.split);
+  const cut = options.split === undefined ? dataset : splitDataset(dataset, options.split);
+  return standardize === undefined ? cut : standardizeDataset(cut, standardize);
 }
 
 function exampleShapeOf(given: ArrayData, inputs: HostTensor, count: number): Shape {

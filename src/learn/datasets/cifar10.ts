@@ -1,22 +1,23 @@
 /**
  * CIFAR-10: 60,000 colour photographs, 32 x 32, ten classes. Krizhevsky: "Learning multiple layers of features from
- * tiny images", 2009. Read from the unpacked binary version, cifar-10-binary.tar.gz (170,052,171 bytes, SHA-256
- * c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd). Nothing is downloaded.
+ * tiny images", 2009. The binary version; `slalom fetch cifar10` gets it.
  */
-import { createHash } from "node:crypto";
-import { join } from "node:path";
-import { checkKeys, SlalomError } from "../../base/errors.js";
+import { checkKeys } from "../../base/errors.js";
 import { checkDataset, type Dataset, type DatasetSource, type Split } from "./dataset.js";
-import { brokenFile, type NamedBytes, readBytes } from "./formats/file.js";
+import { brokenFile, type NamedBytes } from "./formats/file.js";
+import { type Published, readOriginal, requireFolder } from "./published.js";
 import { splitDataset, takeFirst } from "./split.js";
+import { type Standardize, standardizeDataset } from "./standardize.js";
 
 export interface Cifar10Options {
-  /** The unpacked folder cifar-10-batches-bin; default: that name in the working directory. */
+  /** The unpacked folder, as cifar-10-batches-bin; default: where it was fetched to. */
   readonly folder?: string;
   /** Only the first so many, for short runs; default 45,000, 5,000 and 10,000. */
   readonly trainCount?: number;
   readonly validationCount?: number;
   readonly testCount?: number;
+  /** In place of the scale 1/255: mean 0 and deviation 1 by the training examples, as `standardizeDataset`. */
+  readonly standardize?: Standardize;
 }
 
 /**
@@ -25,17 +26,22 @@ export interface Cifar10Options {
  * Validation is the last 5,000 of the 50,000 training images. Pixels stay uint8, [0, 255]; scale 1/255 takes them to
  * [0, 1]. Throws "data" when loading if a file is missing or its SHA-256 is not the original's.
  *
- * @example const data = await cifar10({ folder: "cifar-10-batches-bin" }).load();
+ * @example const data = await cifar10({ standardize: "channel" }).load();
  */
 export function cifar10(options: Cifar10Options = {}): DatasetSource {
-  checkKeys("cifar10", options, ["folder", "trainCount", "validationCount", "testCount"]);
-  const { folder = "cifar-10-batches-bin", trainCount, validationCount, testCount } = options;
-  const common = { name: "cifar10", title: "CIFAR-10 photographs", exampleShape: [32, 32, 3], classes: 10 };
+  checkKeys("cifar10", options, ["folder", "trainCount", "validationCount", "testCount", "standardize"]);
+  const { folder: given, ...content } = options;
+  const { trainCount, validationCount, testCount, standardize } = content;
+  const common = { name: "cifar10", title: published.title, exampleShape: [32, 32, 3], classes: 10 };
   return {
     ...common,
+    options: { ...content },
+    published,
     async load(): Promise<Dataset> {
+      const folder = requireFolder(published, published.files, given);
+      // One after the other: of several broken files the same one is always named.
       const batches: NamedBytes[] = [];
-      for (const [fileName, sha256] of files) batches.push(await readOriginal(folder, fileName, sha256));
+      for (const file of published.files) batches.push(await readOriginal(published, folder, file));
       const whole = checkDataset({
         ...common,
         classNames,
@@ -43,13 +49,11 @@ export function cifar10(options: Cifar10Options = {}): DatasetSource {
         offset: 0,
         train: decodeCifar(batches.slice(0, -1)),
         test: decodeCifar(batches.slice(-1)),
-        source: {
-          url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-          licence: "none stated; its authors ask to cite the report",
-        },
+        source: { url: published.url, licence: published.licence },
       });
       const split = splitDataset(whole, { train: 45_000, validation: 5_000 });
-      return takeFirst(split, { train: trainCount, validation: validationCount, test: testCount });
+      const first = takeFirst(split, { train: trainCount, validation: validationCount, test: testCount });
+      return standardize === undefined ? first : standardizeDataset(first, standardize);
     },
   };
 }
@@ -94,22 +98,46 @@ const record = 1 + 3 * plane;
 
 const classNames = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
-/** SHA-256 by file; the test batch stands last. */
-const files: readonly (readonly [string, string])[] = [
-  ["data_batch_1.bin", "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"],
-  ["data_batch_2.bin", "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"],
-  ["data_batch_3.bin", "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"],
-  ["data_batch_4.bin", "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"],
-  ["data_batch_5.bin", "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"],
-  ["test_batch.bin", "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"],
-];
-
-async function readOriginal(folder: string, fileName: string, sha256: string): Promise<NamedBytes> {
-  const source = await readBytes(join(folder, fileName));
-  const received = createHash("sha256").update(source.bytes).digest("hex");
-  if (received === sha256) return source;
-  throw new SlalomError(
-    "data",
-    `cifar10: file "${source.file}" is not the original: received ${source.bytes.length} bytes with SHA-256 ${received}; expected SHA-256 ${sha256}. Unpack cifar-10-binary.tar.gz again.`,
-  );
-}
+const published: Published = {
+  name: "cifar10",
+  title: "CIFAR-10 photographs",
+  citation: "Krizhevsky: Learning multiple layers of features from tiny images, 2009",
+  url: "https://www.cs.toronto.edu/~kriz/cifar.html",
+  licence: "none stated; its authors ask to cite the report",
+  // The test batch stands last.
+  files: [
+    {
+      name: "data_batch_1.bin",
+      sha256: "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
+    },
+    {
+      name: "data_batch_2.bin",
+      sha256: "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",
+    },
+    {
+      name: "data_batch_3.bin",
+      sha256: "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67",
+    },
+    {
+      name: "data_batch_4.bin",
+      sha256: "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",
+    },
+    {
+      name: "data_batch_5.bin",
+      sha256: "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
+    },
+    {
+      name: "test_batch.bin",
+      sha256: "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
+    },
+  ],
+  downloads: [
+    {
+      url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+      bytes: 170_052_171,
+      // As TensorFlow Datasets publishes it.
+      sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+      archive: "tar.gz",
+    },
+  ],
+};

@@ -1,7 +1,9 @@
 /** What a data set is: inputs and targets of up to three splits in host memory, and the checks that hold for all. */
 import { dtypes, isFloat } from "../../base/dtype.js";
 import { SlalomError } from "../../base/errors.js";
+import type { Json } from "../../base/json.js";
 import { formatType, type HostTensor, type Shape, sameShape, sizeOf } from "../../base/shape.js";
+import type { Published } from "./published.js";
 
 /**
  * One split: inputs [count, ...exampleShape] and targets, in host memory. Targets are class indices [count]
@@ -13,6 +15,9 @@ export interface Split {
   readonly count: number;
 }
 
+/** A number for all elements of an example, or floats of the example's shape or its last axes, such as [channels]. */
+export type Factor = number | HostTensor;
+
 /** A data set ready for use. */
 export interface Dataset {
   readonly name: string;
@@ -23,8 +28,8 @@ export interface Dataset {
   /** What the class indices mean, where the data say it. */
   readonly classNames?: readonly string[];
   /** Raw inputs become floats as raw * scale + offset: images stay uint8 in memory and programs convert them. */
-  readonly scale: number;
-  readonly offset: number;
+  readonly scale: Factor;
+  readonly offset: Factor;
   readonly train: Split;
   readonly validation?: Split;
   readonly test?: Split;
@@ -39,6 +44,10 @@ export interface DatasetSource {
   readonly exampleShape?: Shape;
   /** Where it is known before loading. */
   readonly classes?: number;
+  /** All that sets it apart from another of its name, but for where its files are; goes into the run store. */
+  readonly options?: Readonly<Record<string, Json>>;
+  /** Where it was published, for a built-in one that is read from files. */
+  readonly published?: Published;
   load(): Promise<Dataset>;
 }
 
@@ -73,17 +82,29 @@ export function checkDataset(dataset: Dataset): Dataset {
       `data set "${name}": received ${dataset.classNames.length} class names for ${classes} classes; expected one for each.`,
     );
   }
-  if (!Number.isFinite(dataset.scale) || !Number.isFinite(dataset.offset)) {
-    throw new SlalomError(
-      "data",
-      `data set "${name}": received scale ${dataset.scale} and offset ${dataset.offset}; expected finite numbers.`,
-    );
-  }
+  checkFactor(dataset, "scale");
+  checkFactor(dataset, "offset");
   for (const splitName of splitNames) {
     const split = dataset[splitName];
     if (split !== undefined) checkSplit(dataset, `data set "${name}", ${splitName}`, split);
   }
   return dataset;
+}
+
+function checkFactor(dataset: Dataset, which: "scale" | "offset"): void {
+  const { name, exampleShape, [which]: factor } = dataset;
+  const isTensor = typeof factor === "object";
+  const fits =
+    !isTensor ||
+    (isFloat(factor.dtype) &&
+      factor.data.length === sizeOf(factor.shape) &&
+      sameShape(factor.shape, exampleShape.slice(exampleShape.length - factor.shape.length)));
+  const wrong = fits && (isTensor ? factor.data : [factor]).find((value) => !Number.isFinite(value));
+  if (wrong === undefined) return;
+  throw new SlalomError(
+    "data",
+    `data set "${name}": received ${which} ${wrong === false ? formatType(factor as HostTensor) : wrong}; expected finite numbers: one, or floats of the example shape [${exampleShape.join(",")}] or its last axes.`,
+  );
 }
 
 function checkSplit(dataset: Dataset, where: string, split: Split): void {

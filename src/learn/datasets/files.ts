@@ -2,9 +2,10 @@
 import { basename } from "node:path";
 import { isFloat } from "../../base/dtype.js";
 import { checkKeys, SlalomError } from "../../base/errors.js";
-import { type HostTensor, type Shape, sizeOf } from "../../base/shape.js";
+import type { HostTensor, Shape } from "../../base/shape.js";
 import { type ArraysOptions, type ClassificationOptions, classification, regression } from "./arrays.js";
 import { checkDataset, type Dataset, type DatasetSource, type Split } from "./dataset.js";
+import { flattenExamples } from "./flatten.js";
 import {
   brokenField,
   type CsvOptions,
@@ -17,6 +18,7 @@ import { readIdx } from "./formats/idx.js";
 import { readNpy } from "./formats/npy.js";
 import { readNpz } from "./formats/npz.js";
 import { type SplitOptions, splitDataset } from "./split.js";
+import { checkStandardize, type Standardize, standardizeDataset } from "./standardize.js";
 
 interface FileOptions {
   /** Default: the file's name without folder and ending. */
@@ -28,9 +30,11 @@ interface FileOptions {
   readonly offset?: number;
   /** Cuts validation and test examples off the training ones; default: none. */
   readonly split?: SplitOptions;
+  /** In place of scale and offset: inputs to mean 0 and deviation 1 by the training examples, as `standardizeDataset`. */
+  readonly standardize?: Standardize;
 }
 
-const fileOptions = ["name", "title", "scale", "offset", "split"];
+const fileOptions = ["name", "title", "scale", "offset", "split", "standardize"];
 
 export interface CsvDatasetOptions extends FileOptions, CsvOptions {
   readonly file: string;
@@ -57,7 +61,8 @@ export function csvDataset(options: CsvDatasetOptions): DatasetSource {
   const own = ["file", "target", "columns", "task", "classes", "dtype", "header", "delimiter"];
   checkKeys("csvDataset", options, [...fileOptions, ...own]);
   const { file, header, delimiter, task = "classification" } = options;
-  return lazily(options, file, options.classes?.length, async (common) => {
+  const { file: _place, ...content } = options;
+  return lazily(content, file, options.classes?.length, async (common) => {
     const table = await readCsv(file, { header, delimiter });
     const target = columnIndex(table, options.target);
     const chosen = options.columns?.map((column) => columnIndex(table, column));
@@ -124,7 +129,8 @@ export function npzDataset(options: NpzDatasetOptions): DatasetSource {
     "test",
   ]);
   const { file, train = { inputs: "x", targets: "y" }, validation, test } = options;
-  return lazily(options, file, countOf(options.classes), async (common) => {
+  const { file: _place, ...content } = options;
+  return lazily(content, file, countOf(options.classes), async (common) => {
     const archive = await readNpz(file);
     const pick = (names: ArrayNames): Pair => ({
       inputs: archive.get(names.inputs),
@@ -145,7 +151,8 @@ export interface NpyDatasetOptions extends NumpyOptions {
 /** Two .npy files, inputs and targets; otherwise as `npzDataset`. */
 export function npyDataset(options: NpyDatasetOptions): DatasetSource {
   checkKeys("npyDataset", options, [...fileOptions, "classes", "task", "inputs", "targets"]);
-  return lazily(options, options.inputs, countOf(options.classes), async (common) => {
+  const { inputs: place, targets: _place, ...content } = options;
+  return lazily(content, place, countOf(options.classes), async (common) => {
     const inputs = await readNpy(options.inputs);
     const targets = await readNpy(options.targets);
     return fromTensors({ ...common, classes: options.classes }, options.task, { inputs, targets }, {});
@@ -174,45 +181,47 @@ export interface IdxDatasetOptions extends FileOptions, IdxFiles {
 export function idxDataset(options: IdxDatasetOptions): DatasetSource {
   checkKeys("idxDataset", options, [...fileOptions, "images", "labels", "test", "shape", "classes"]);
   const { shape = "flat", classes } = options;
-  const read = async (files: IdxFiles): Promise<Pair> => {
-    const images = await readIdx(files.images);
-    const targets = await readIdx(files.labels);
-    const [count, ...stored] = images.shape;
-    const image = stored.length === 2 ? [...stored, 1] : stored;
-    return {
-      inputs: { ...images, shape: [count, ...(shape === "flat" ? [sizeOf(stored)] : image)] },
-      targets,
-    };
-  };
-  return lazily(options, options.images, countOf(classes), async (common) => {
-    const train = await read(options);
-    const scale = options.scale ?? (train.inputs.dtype === "uint8" ? 1 / 255 : 1);
-    const test = options.test && (await read(options.test));
-    return fromTensors({ ...common, scale, classes }, "classification", train, { test });
+  const { images: place, labels: _place, test: _places, ...content } = options;
+  return lazily(content, place, countOf(classes), async (common) => {
+    const train = await readImages(options);
+    const test = options.test && (await readImages(options.test));
+    const scale = common.scale ?? (train.inputs.dtype === "uint8" ? 1 / 255 : 1);
+    const images = fromTensors({ ...common, scale, classes }, "classification", train, { test });
+    return shape === "flat" ? flattenExamples(images) : images;
   });
 }
 
-type CommonOptions = Pick<ArraysOptions, "name" | "title" | "scale" | "offset" | "split">;
+type CommonOptions = Pick<ArraysOptions, "name" | "title" | "scale" | "offset" | "split" | "standardize">;
 
 interface Pair {
   readonly inputs: HostTensor;
   readonly targets: HostTensor;
 }
 
+/** Images [count, height, width, channels] with their labels; grey ones get one channel. */
+async function readImages(files: IdxFiles): Promise<Pair> {
+  const images = await readIdx(files.images);
+  const targets = await readIdx(files.labels);
+  return { inputs: images.shape.length === 3 ? { ...images, shape: [...images.shape, 1] } : images, targets };
+}
+
+/** @param content all that the result depends on beside what the files hold */
 function lazily(
-  options: FileOptions,
+  content: FileOptions,
   file: string,
   classes: number | undefined,
   load: (common: CommonOptions) => Promise<Dataset>,
 ): DatasetSource {
-  const {
-    name = basename(file).replace(/(\.\w+)(\.gz)?$/, ""),
-    title = name,
-    scale,
-    offset,
-    split,
-  } = options;
-  return { name, title, classes, load: () => load({ name, title, scale, offset, split }) };
+  const { name = basename(file).replace(/(\.\w+)(\.gz)?$/, ""), title = name, ...options } = content;
+  const { scale, offset, split, standardize } = options;
+  checkStandardize(`data set "${name}"`, options);
+  return {
+    name,
+    title,
+    classes,
+    options,
+    load: () => load({ name, title, scale, offset, split, standardize }),
+  };
 }
 
 function fromTensors(
@@ -221,7 +230,7 @@ function fromTensors(
   train: Pair,
   held: { readonly validation?: Pair; readonly test?: Pair },
 ): Dataset {
-  const { classes, split, ...common } = options;
+  const { classes, split, standardize, ...common } = options;
   const isRegression = task === undefined ? isFloat(train.targets.dtype) : task === "regression";
   // Both builders settle what the whole data set shares; held-out pairs pass through them for the same conversions.
   const build = (pair: Pair, known: number | readonly string[] | undefined): Dataset => {
@@ -243,7 +252,8 @@ function fromTensors(
     validation: heldSplit(held.validation),
     test: heldSplit(held.test),
   });
-  return split === undefined ? dataset : splitDataset(dataset, split);
+  const cut = split === undefined ? dataset : splitDataset(dataset, split);
+  return standardize === undefined ? cut : standardizeDataset(cut, standardize);
 }
 
 /** The distinct values of the target column: sorted as numbers if all are, else as text. */

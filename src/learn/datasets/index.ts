@@ -2,6 +2,7 @@
 import { unknownName } from "../../base/errors.js";
 import { cifar10 } from "./cifar10.js";
 import type { DatasetSource } from "./dataset.js";
+import { emnist } from "./emnist.js";
 import { fashionMnist } from "./fashionMnist.js";
 import { mnistDataset } from "./mnist.js";
 import { blobs, spirals } from "./synthetic.js";
@@ -10,6 +11,7 @@ import { blobs, spirals } from "./synthetic.js";
 export const datasets: readonly DatasetSource[] = [
   mnistDataset(),
   fashionMnist(),
+  emnist(),
   cifar10(),
   blobs(),
   spirals(),
@@ -40,11 +42,13 @@ export {
   checkDataset,
   type Dataset,
   type DatasetSource,
+  type Factor,
   type Split,
   type SplitName,
   sourceOf,
   splitNames,
 } from "./dataset.js";
+export { type EmnistOptions, type EmnistSplit, emnist } from "./emnist.js";
 export { type FashionMnistOptions, fashionMnist } from "./fashionMnist.js";
 export {
   type ArrayNames,
@@ -64,5 +68,7 @@ export { decodeIdx, readIdx } from "./formats/idx.js";
 export { decodeNpy, readNpy } from "./formats/npy.js";
 export { type NpzArchive, openNpz, readNpz } from "./formats/npz.js";
 export { type MnistOptions, mnistDataset } from "./mnist.js";
+export type { OriginalFile, Published, RemoteFile } from "./published.js";
 export { type SplitOptions, splitDataset, takeFirst } from "./split.js";
+export { type Standardize, standardizeDataset } from "./standardize.js";
 export { type BlobsOptions, blobs, type SpiralsOptions, spirals } from "./synthetic.js";

@@ -9,13 +9,13 @@ import { dataRandom } from "./random.js";
  * How many examples each split gets: all counts (integers from 1) or all fractions (between 0 and 1). Without
  * `train`, training gets what validation and test leave.
  */
-export interface SplitOptions {
+export type SplitOptions = {
   readonly train?: number;
   readonly validation?: number;
   readonly test?: number;
   /** Seed of a shuffle before the cut; without it the data set's own order is kept. */
   readonly shuffleSeed?: number;
-}
+};
 
 /**
  * The data set with its training examples cut into training, validation and test, in this order. Splits that are

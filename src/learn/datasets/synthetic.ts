@@ -38,7 +38,7 @@ export function blobs(options: BlobsOptions = {}): DatasetSource {
   requireInteger("blobs", "dimensions", dimensions, 1);
   requireInteger("blobs", "count", count, classes);
   return synthetic(
-    { name: "blobs", title: "Gaussian blobs", classes, dimensions, count, seed, split },
+    { name: "blobs", title: "Gaussian blobs", classes, dimensions, count, seed, split, given: options },
     (random) => {
       const centres = Float64Array.from({ length: classes * dimensions }, () => separation * random.normal());
       return (label) =>
@@ -72,7 +72,16 @@ export function spirals(options: SpiralsOptions = {}): DatasetSource {
   requireInteger("spirals", "classes", classes, 2);
   requireInteger("spirals", "count", count, classes);
   return synthetic(
-    { name: "spirals", title: "Interleaved spirals", classes, dimensions: 2, count, seed, split },
+    {
+      name: "spirals",
+      title: "Interleaved spirals",
+      classes,
+      dimensions: 2,
+      count,
+      seed,
+      split,
+      given: options,
+    },
     (random) => (label) => {
       const radius = random.uniform();
       const angle = 2 * Math.PI * (turns * radius + label / classes);
@@ -94,6 +103,8 @@ interface SyntheticSpec {
   readonly count: number;
   readonly seed: number;
   readonly split: SplitOptions;
+  /** The options that the user named. */
+  readonly given: BlobsOptions | SpiralsOptions;
 }
 
 /** `prepare` draws what all examples share and answers with the rule that draws one example of a class. */
@@ -101,12 +112,13 @@ function synthetic(
   spec: SyntheticSpec,
   prepare: (random: DataRandom) => (label: number) => number[],
 ): DatasetSource {
-  const { name, title, classes, dimensions, count, seed, split } = spec;
+  const { name, title, classes, dimensions, count, seed, split, given } = spec;
   return {
     name,
     title,
     exampleShape: [dimensions],
     classes,
+    options: { ...given },
     async load(): Promise<Dataset> {
       const example = prepare(dataRandom(seed));
       const targets = Int32Array.from({ length: count }, (_, i) => i % classes);

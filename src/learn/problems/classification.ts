@@ -15,7 +15,7 @@ export interface ClassificationProblemOptions {
   readonly title?: string;
   /** Default: batches of 100, 30 epochs. */
   readonly defaults?: Problem["defaults"];
-  /** What sets the data set apart from another of its name; goes into the run store. */
+  /** What sets the data set apart from another of its name, beside its own options; goes into the run store. */
   readonly options?: Readonly<Record<string, Json>>;
   /** What happens to the images in training, in this order: `[shift(2), flip()]`; evaluation sees them as they are. */
   readonly augment?: readonly Augmentation[];
@@ -45,6 +45,7 @@ export function classificationProblem(options: ClassificationProblemOptions): Pr
     title: options.title ?? `${model.title} on ${source.title}`,
     options: {
       dataset: source.name,
+      ...source.options,
       ...options.options,
       ...(augment.length > 0 && { augment: augment.map((each) => ({ name: each.name, ...each.options })) }),
       model: { name: model.name, ...model.options },

@@ -113,6 +113,7 @@ const problemFields = [
   "quadratic",
 ];
 
+export { preparedBatch } from "./batch.js";
 export { type ClassificationProblemOptions, classificationProblem } from "./classification.js";
 export { type FunctionProblemOptions, functionProblem, type NestedStart } from "./functionProblem.js";
 export { type LinearRegressionOptions, linearRegression } from "./linearRegression.js";

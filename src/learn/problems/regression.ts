@@ -37,7 +37,12 @@ export function regressionProblem(options: RegressionProblemOptions): Problem {
   return {
     name,
     title: options.title ?? `${model.title} on ${source.title}`,
-    options: { dataset: source.name, model: { name: model.name, ...model.options }, reduction },
+    options: {
+      dataset: source.name,
+      ...source.options,
+      model: { name: model.name, ...model.options },
+      reduction,
+    },
     dataset: source,
     reduction,
     defaults: { batchSize: 100, epochs: 30, ...options.defaults },

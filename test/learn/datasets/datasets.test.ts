@@ -424,12 +424,13 @@ it("lists the built-in data sets by name", async () => {
   expect(datasets.map((source) => source.name)).toEqual([
     "mnist",
     "fashion-mnist",
+    "emnist-balanced",
     "cifar10",
     "blobs",
     "spirals",
   ]);
   expect(findDataset("spirals").classes).toBe(2);
   expect(await errorOf(() => findDataset("mnits"))).toBe(
-    'name: unknown data set "mnits". Did you mean "mnist"? Valid: mnist, blobs, spirals, cifar10, fashion-mnist.',
+    'name: unknown data set "mnits". Did you mean "mnist"? Valid: mnist, blobs, spirals, cifar10, fashion-mnist, emnist-balanced.',
   );
 });

@@ -28,8 +28,10 @@ describe("cifar10", () => {
       'CIFAR-10 file "a.bin", byte 3072: received the end of the file; expected a multiple of 3073 bytes',
     );
     const folder = mkdtempSync(join(tmpdir(), "slalom-cifar-"));
-    await expect(cifar10({ folder }).load()).rejects.toThrow("there is no such file");
-    writeFileSync(join(folder, "data_batch_1.bin"), example);
+    await expect(cifar10({ folder }).load()).rejects.toThrow(
+      `cifar10: there is no file "${folder}/data_batch_1.bin". Get it with: slalom fetch cifar10 (from https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz)`,
+    );
+    for (const { name } of cifar10().published!.files) writeFileSync(join(folder, name), example);
     await expect(cifar10({ folder }).load()).rejects.toThrow("is not the original: received 3073 bytes");
     rmSync(folder, { recursive: true });
   });

@@ -164,7 +164,7 @@ describe("classification and regression", () => {
     expect(weight.data[0]).toBeCloseTo((-2 / 3 + 1) / 2, 6);
     expect(weight.data[1]).toBeCloseTo((-4 / 3 + 4 / 3) / 2, 6);
     expect(problem).toMatchObject({ name: "blobs-softmax", reduction: "mean" });
-    expect(problem.options).toEqual({ dataset: "blobs", model: { name: "softmax" } });
+    expect(problem.options).toEqual({ dataset: "blobs", classes: 3, count: 30, model: { name: "softmax" } });
     expect(() => problem.build()).toThrow('problem "blobs-softmax": build received no data set');
   });
 
