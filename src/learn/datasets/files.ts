@@ -4,6 +4,7 @@ import { isFloat } from "../../base/dtype.js";
 import { checkKeys, SlalomError } from "../../base/errors.js";
 import type { HostTensor, Shape } from "../../base/shape.js";
 import { type ArraysOptions, type ClassificationOptions, classification, regression } from "./arrays.js";
+import { areNumbers, inClassOrder } from "./classNames.js";
 import { checkDataset, type Dataset, type DatasetSource, type Split } from "./dataset.js";
 import { flattenExamples } from "./flatten.js";
 import {
@@ -256,18 +257,18 @@ function fromTensors(
   return standardize === undefined ? cut : standardizeDataset(cut, standardize);
 }
 
-/** The distinct values of the target column: sorted as numbers if all are, else as text. */
+/** The distinct values of the target column, in class order. */
 function classesIn(table: CsvTable, target: number): string[] {
   const values = [...new Set(table.rows.map((fields) => fields[target]))];
-  const areNumbers = values.every((value) => value !== "" && Number.isFinite(Number(value)));
+  const allNumbers = areNumbers(values);
   table.rows.forEach((fields, row) => {
-    const isClass = fields[target] !== "" && (!areNumbers || Number.isInteger(Number(fields[target])));
+    const isClass = fields[target] !== "" && (!allNumbers || Number.isInteger(Number(fields[target])));
     if (!isClass) {
-      const remedy = areNumbers ? 'For float targets say task: "regression".' : undefined;
+      const remedy = allNumbers ? 'For float targets say task: "regression".' : undefined;
       throw brokenField(table, row, target, "a class, text or a whole number", remedy);
     }
   });
-  return areNumbers ? values.sort((a, b) => Number(a) - Number(b)) : values.sort();
+  return inClassOrder(values);
 }
 
 const countOf = (classes: number | readonly string[] | undefined): number | undefined =>

@@ -65,8 +65,10 @@ export {
 export { type CsvOptions, type CsvTable, decodeCsv, readCsv } from "./formats/csv.js";
 export type { NamedBytes } from "./formats/file.js";
 export { decodeIdx, readIdx } from "./formats/idx.js";
+export type { ImageFit } from "./formats/image.js";
 export { decodeNpy, readNpy } from "./formats/npy.js";
 export { type NpzArchive, openNpz, readNpz } from "./formats/npz.js";
+export { type ImageFolderOptions, imageFolder } from "./imageFolder.js";
 export { type MnistOptions, mnistDataset } from "./mnist.js";
 export type { OriginalFile, Published, RemoteFile } from "./published.js";
 export { type SplitOptions, splitDataset, takeFirst } from "./split.js";
