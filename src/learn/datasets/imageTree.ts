@@ -63,7 +63,11 @@ async function labelled(
 ): Promise<LabelledFile[]> {
   const unknown = names.find((name) => !classNames.includes(name));
   if (unknown !== undefined) {
-    throw refuse(folder, `a class "${unknown}" that the training images lack`, `of ${classNames.join(", ")}`);
+    throw refuse(
+      folder,
+      `a class "${unknown}" that the training images lack`,
+      `one of ${classNames.join(", ")}`,
+    );
   }
   const files: LabelledFile[] = [];
   for (const [label, className] of classNames.entries()) {

@@ -48,6 +48,7 @@ export {
   sourceOf,
   splitNames,
 } from "./dataset.js";
+export { type Fetched, type FetchOptions, fetchDataset } from "./download/fetchDataset.js";
 export { type EmnistOptions, type EmnistSplit, emnist } from "./emnist.js";
 export { type FashionMnistOptions, fashionMnist } from "./fashionMnist.js";
 export {
@@ -70,7 +71,14 @@ export { decodeNpy, readNpy } from "./formats/npy.js";
 export { type NpzArchive, openNpz, readNpz } from "./formats/npz.js";
 export { type ImageFolderOptions, imageFolder } from "./imageFolder.js";
 export { type MnistOptions, mnistDataset } from "./mnist.js";
-export type { OriginalFile, Published, RemoteFile } from "./published.js";
+export {
+  defaultCache,
+  findFolder,
+  type OriginalFile,
+  type Published,
+  placesOf,
+  type RemoteFile,
+} from "./published.js";
 export { type SplitOptions, splitDataset, takeFirst } from "./split.js";
 export { type Standardize, standardizeDataset } from "./standardize.js";
 export { type BlobsOptions, blobs, type SpiralsOptions, spirals } from "./synthetic.js";

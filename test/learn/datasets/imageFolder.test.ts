@@ -132,7 +132,7 @@ describe("train, validation and test", () => {
     await plain(place("unknown", "train", "dog", "1.png"), 1);
     await plain(place("unknown", "test", "cow", "1.png"), 1);
     expect(await errorOf(() => load("unknown"))).toBe(
-      `data: imageFolder: "${join(root, "unknown", "test")}": received a class "cow" that the training images lack; expected of cat, dog.`,
+      `data: imageFolder: "${join(root, "unknown", "test")}": received a class "cow" that the training images lack; expected one of cat, dog.`,
     );
     await plain(place("beside", "train", "cat", "1.png"), 1);
     await plain(place("beside", "train", "dog", "1.png"), 1);
