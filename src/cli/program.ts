@@ -9,7 +9,10 @@ import {
   setting,
   target,
 } from "./arguments.js";
+import { type Backend, backend, precisionOption } from "./backendOptions.js";
+import { type Common, common, example, type OnExit, outputFor } from "./commandParts.js";
 import type { CompareOptions } from "./compare.js";
+import { datasets, fetchDataset } from "./dataCommands.js";
 import { exitCodesHelp } from "./exit.js";
 import type { ExplainOptions } from "./explain.js";
 import type { TrainOptions } from "./train.js";
@@ -24,7 +27,10 @@ export function programFor(onExit: (code: number) => void): Command {
     .usage("<command> [options]")
     .helpCommand("help [command]", "the help of a command, with an example")
     .addHelpText("after", `\n${firstSteps}\n\n${exitCodesHelp}`);
-  const commands = [run, train, list, show, compare, figures, explain, doctor, problems, optimizers, tour];
+  const commands = [
+    ...[run, train, list, show, compare, figures, explain, doctor],
+    ...[problems, datasets, fetchDataset, optimizers, tour],
+  ];
   for (const command of commands) program.addCommand(base(command(onExit)));
   return program;
 }
@@ -34,8 +40,6 @@ const firstSteps = `First steps:
   slalom train linear-regression --optimizer sgd --set lr=0.01     one run
   slalom run my-study.ts                                           a study of your own
   slalom doctor                                                    what this machine offers`;
-
-type OnExit = (code: number) => void;
 
 /** Given to every command. Errors and exit codes are main's business. */
 const base = (command: Command): Command =>
@@ -47,57 +51,8 @@ const base = (command: Command): Command =>
       outputError: (text, write) => write(text.replace(/^error: /, "slalom: ")),
     });
 
-const common = (command: Command): Command =>
-  command
-    .option("--json", "machine-readable results alone on standard output")
-    .option("--debug", "show the stack of an error");
-
-const example = (command: Command, ...lines: string[]): Command =>
-  command.addHelpText("after", `\nExample:\n${lines.map((line) => `  ${line}`).join("\n")}`);
-
 const store = (command: Command): Command =>
   command.option("-o, --out <dir>", "folder of the run store", "runs");
-
-const backend = (command: Command): Command =>
-  command
-    .addOption(
-      new Option("--backend <name>", "who computes; null compiles everything, trains and stores nothing")
-        .choices(["cpu", "reference", "null"])
-        .default("cpu"),
-    )
-    .addOption(
-      new Option("--gemm <library>", "matrix products: the best that is found, or one of your choice")
-        .choices(["auto", "onednn", "cblas", "wasm"])
-        .default("auto"),
-    )
-    .addOption(
-      new Option(
-        "--ranks <n>",
-        "threads that share each training; auto: as many as are predicted to be the fastest",
-      )
-        .argParser((text) => (text === "auto" ? text : positiveInteger(text)))
-        .default(1),
-    );
-
-/** Options as commander gives them. */
-interface Common {
-  readonly json?: boolean;
-}
-
-interface Backend {
-  readonly backend: "cpu" | "reference" | "null";
-  readonly gemm: "auto" | "onednn" | "cblas" | "wasm";
-  readonly ranks: number | "auto";
-}
-
-const outputFor = async ({ json = false }: Common) => (await import("./output.js")).processOutput({ json });
-
-/** bfloat16 is for some processors alone. */
-const precisionOption = (meaning: string): Option =>
-  new Option("--precision <type>", `${meaning}; bfloat16 wants AMX or AVX-512 BF16`).choices([
-    "float32",
-    "bfloat16",
-  ]);
 
 function run(onExit: OnExit): Command {
   const command = new Command("run")

@@ -125,7 +125,8 @@ function rate(perSecond: number): string {
 
 const barLength = 28;
 
-function bar(share: number, style: Style): string {
+/** A bar that is full at 1. */
+export function bar(share: number, style: Style): string {
   const full = Math.round(Math.min(1, Math.max(0, share)) * barLength);
   return style.cyan("━".repeat(full)) + style.dim("━".repeat(barLength - full));
 }

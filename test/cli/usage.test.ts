@@ -20,6 +20,8 @@ describe("help", () => {
       "explain",
       "doctor",
       "problems",
+      "datasets",
+      "fetch",
       "optimizers",
       "tour",
     ]) {
@@ -31,7 +33,7 @@ describe("help", () => {
 
   it("of every command has --json and an example that its own options accept", () => {
     const { commands } = programFor(() => {});
-    expect(commands.length).toBe(11);
+    expect(commands.length).toBe(13);
     for (const command of commands) {
       let help = "";
       command.configureOutput({

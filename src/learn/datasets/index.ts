@@ -17,15 +17,11 @@ export const datasets: readonly DatasetSource[] = [
   spirals(),
 ];
 
-/** The built-in data set of that name; throws "name" with the valid ones. */
+/** The built-in data set of that name, or published under it; throws "name" with the valid ones. */
 export function findDataset(name: string): DatasetSource {
-  const found = datasets.find((source) => source.name === name);
-  if (found === undefined)
-    throw unknownName(
-      "data set",
-      name,
-      datasets.map((source) => source.name),
-    );
+  const names = datasets.map((source) => source.published?.name ?? source.name);
+  const found = datasets.find((source, i) => name === names[i] || name === source.name);
+  if (found === undefined) throw unknownName("data set", name, names);
   return found;
 }
 

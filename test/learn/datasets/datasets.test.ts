@@ -430,7 +430,8 @@ it("lists the built-in data sets by name", async () => {
     "spirals",
   ]);
   expect(findDataset("spirals").classes).toBe(2);
+  expect(findDataset("emnist")).toBe(findDataset("emnist-balanced"));
   expect(await errorOf(() => findDataset("mnits"))).toBe(
-    'name: unknown data set "mnits". Did you mean "mnist"? Valid: mnist, blobs, spirals, cifar10, fashion-mnist, emnist-balanced.',
+    'name: unknown data set "mnits". Did you mean "mnist"? Valid: mnist, emnist, blobs, spirals, cifar10, fashion-mnist.',
   );
 });

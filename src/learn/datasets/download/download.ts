@@ -15,7 +15,7 @@ export interface DownloadOptions {
   readonly proxy?: ProxySettings;
   readonly onProgress?: (progress: DownloadProgress) => void;
   /** Told before a wait. */
-  readonly onRetry?: (retry: { readonly reason: string; readonly waitMs: number }) => void;
+  readonly onRetry?: (retry: DownloadRetry) => void;
   /** Milliseconds between tries, which are one more than these; counted anew after any that brought something. */
   readonly waitsMs?: readonly number[];
   /** Milliseconds without a byte after which a connection counts as broken; default 30,000. */
@@ -27,6 +27,13 @@ export interface DownloadProgress {
   /** Bytes that are here, those of earlier processes included. */
   readonly received: number;
   readonly bytes: number;
+}
+
+export interface DownloadRetry {
+  readonly file: string;
+  /** What came in place of the file, in a few words. */
+  readonly received: string;
+  readonly waitMs: number;
 }
 
 /**
@@ -81,7 +88,7 @@ async function receiveAll(
     if (failure === undefined) return;
     if ((await part.size()) > before) waits = 0;
     if (!failure.isPassing || waits === waitsMs.length) throw failure.error;
-    onRetry?.({ reason: failure.error.message, waitMs: waitsMs[waits] });
+    onRetry?.({ file, received: failure.received, waitMs: waitsMs[waits] });
     await wait(waitsMs[waits++], undefined, { signal });
   }
 }

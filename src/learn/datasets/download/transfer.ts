@@ -48,7 +48,7 @@ async function copy({ address, bytes, part, onBytes }: Transfer): Promise<Failur
     const error = new SlalomError("data", `cannot read "${address}": ${reason}. Check the folder.`, {
       cause,
     });
-    return { error, isPassing: false };
+    return { received: reason, error, isPassing: false };
   }
   if (size !== bytes) return lengthFailure(address, size, bytes);
   try {

@@ -146,10 +146,14 @@ describe("a download", () => {
     server.misbehave(answer(503), answer(429), answer(500));
     const told: string[] = [];
     await fetchNow({
-      onRetry: ({ reason, waitMs }) => told.push(`${waitMs}: ${/HTTP \d+/.exec(reason)}`),
+      onRetry: ({ file, received, waitMs }) => told.push(`${file} ${waitMs}: ${received}`),
       waitsMs: [1, 2, 3],
     });
-    expect(told).toEqual(["1: HTTP 503", "2: HTTP 429", "3: HTTP 500"]);
+    expect(told).toEqual([
+      "large.bin 1: HTTP 503, the server can't answer now",
+      "large.bin 2: HTTP 429, the server can't answer now",
+      "large.bin 3: HTTP 500, the server can't answer now",
+    ]);
     expectAll();
     rmSync(join(cache, "numbers"), { recursive: true });
     server.misbehave(...new Array(9).fill(answer(503)));
@@ -245,7 +249,7 @@ describe("what the network and the machine refuse", () => {
 
   it("a name that nobody knows, a port at which nobody listens", async () => {
     expect(await errorOf(() => fetchNow({ from: "http://nowhere.invalid" }))).toMatch(
-      /^data: http:\/\/nowhere\.invalid\/large\.bin: received no address for nowhere\.invalid \((ENOTFOUND|EAI_AGAIN)\); expected one\. Is there a network\? Behind a proxy set HTTPS_PROXY\./,
+      /^data: http:\/\/nowhere\.invalid\/large\.bin: received no address for nowhere\.invalid \((ENOTFOUND|EAI_AGAIN)\); expected one\. Is there a network\? Behind a proxy set HTTPS_PROXY and HTTP_PROXY\./,
     );
     const other = await serve({});
     await other.close();
