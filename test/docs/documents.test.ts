@@ -81,7 +81,8 @@ describe("commands", () => {
   /** What a document shows, in a form that takes seconds: a few steps of one seed in place of all. */
   function shortened(words: readonly string[]): string[] {
     const [command] = words;
-    if (command === "tour") return [command, "--help"];
+    // One takes minutes, the other a network.
+    if (command === "tour" || command === "fetch") return [command, "--help"];
     if (command !== "run" && command !== "train") return [...words];
     const kept = words.filter((word, i) => {
       const isLength = /^--(epochs|steps|seeds)$/;

@@ -8,6 +8,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
 import { inThread, runStudy } from "../../src/lab/index.js";
 import { loadStudies } from "../../src/launch/studySource.js";
+import { fashionMnist, findFolder, placesOf } from "../../src/learn/datasets/index.js";
 import { openStore, type StoredRun } from "../../src/runs/index.js";
 import { root } from "../support/sources.js";
 
@@ -58,6 +59,17 @@ describe("examples", () => {
     const runs = await runsOf("own-problem.ts");
     expect(Math.min(...finals(runs, "trainLoss"))).toBeCloseTo(expected, 6);
   });
+
+  const clothes = fashionMnist().published!;
+  test.skipIf(!findFolder(clothes.files, placesOf(clothes)))(
+    "fashion-mnist: clothes are told apart (needs dataset-fashion-mnist, or slalom fetch fashion-mnist)",
+    async () => {
+      const runs = await runsOf("fashion-mnist.ts");
+      expect(runs).toHaveLength(4);
+      expect(Math.max(...finals(runs, "validationAccuracy"))).toBeGreaterThan(0.72);
+      expect(Math.max(...finals(runs, "testAccuracy"))).toBeGreaterThan(0.7);
+    },
+  );
 
   test.skipIf(!existsSync(join(root, "dist/index.js")))(
     "library-use: prints a line for each run",

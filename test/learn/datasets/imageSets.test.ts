@@ -1,9 +1,10 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { cifar10, decodeCifar } from "../../../src/learn/datasets/cifar10.js";
 import { fashionMnist } from "../../../src/learn/datasets/fashionMnist.js";
+import { findFolder, placesOf, requireFolder } from "../../../src/learn/datasets/published.js";
 
 const installed = existsSync("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz");
 
@@ -49,6 +50,46 @@ describe("fashionMnist", () => {
       expect([...train.targets.data.slice(0, 4)]).toEqual([9, 0, 0, 3]);
     },
   );
+
+  it.skipIf(!installed)(
+    "standardizes by the training images, whose mean and deviation are known (needs dataset-fashion-mnist)",
+    async () => {
+      const source = fashionMnist({ standardize: "channel", shape: "flat" });
+      expect(source).toMatchObject({ exampleShape: [784], options: { standardize: "channel" } });
+      const { train, scale, offset } = await source.load();
+      // Of all 60,000 in units of 255: mean 0.2860, deviation 0.3530.
+      expect(1 / (scale as number) / 255).toBeCloseTo(0.353, 2);
+      expect(-(offset as number) / (scale as number) / 255).toBeCloseTo(0.286, 2);
+      let [sum, squares] = [0, 0];
+      for (const raw of train.inputs.data) {
+        const value = raw * (scale as number) + (offset as number);
+        sum += value;
+        squares += value ** 2;
+      }
+      expect(sum / train.inputs.data.length).toBeCloseTo(0, 9);
+      expect(squares / train.inputs.data.length).toBeCloseTo(1, 9);
+    },
+  );
+
+  it("is found where it was fetched to, and names command and address where it is nowhere", async () => {
+    const home = mkdtempSync(join(tmpdir(), "slalom-home-"));
+    vi.stubEnv("HOME", home);
+    try {
+      const published = { ...fashionMnist().published!, provided: undefined };
+      const places = placesOf(published);
+      expect(places).toEqual([join(home, ".cache", "slalom", "fashion-mnist")]);
+      expect(findFolder(published.files, places)).toBeUndefined();
+      expect(() => requireFolder(published, published.files, undefined)).toThrow(
+        `fashion-mnist: there is no file "${places[0]}/train-images-idx3-ubyte.gz". Get it with: slalom fetch fashion-mnist (from http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/train-images-idx3-ubyte.gz), or name the folder that has it: { folder: "..." }.`,
+      );
+      mkdirSync(places[0], { recursive: true });
+      for (const { name } of published.files) writeFileSync(join(places[0], name), "");
+      expect(requireFolder(published, published.files, undefined)).toBe(places[0]);
+    } finally {
+      vi.unstubAllEnvs();
+      rmSync(home, { recursive: true });
+    }
+  });
 
   it("refuses another shape", () => {
     expect(() => fashionMnist({ shape: "square" as never })).toThrow('received shape "square"');
