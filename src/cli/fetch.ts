@@ -13,8 +13,8 @@ export interface FetchWish {
 }
 
 export async function fetchNamed(name: string, { cache, from }: FetchWish, output: Output): Promise<number> {
-  const { published } = findDataset(name);
-  if (published === undefined) {
+  const source = findDataset(name);
+  if (source.published === undefined) {
     output.result({ name, downloaded: [] });
     output.text(`${name} is made from a formula and a seed: there is nothing to fetch.`);
     return exitCodes.success;
@@ -23,7 +23,7 @@ export async function fetchNamed(name: string, { cache, from }: FetchWish, outpu
   const interrupt = listenForInterrupt(view.stopping);
   try {
     const { signal } = interrupt;
-    const { folder, downloaded } = await fetchDataset(published, {
+    const { folder, downloaded } = await fetchDataset(source, {
       ...(cache !== undefined && { cache }),
       ...(from !== undefined && { from }),
       signal,

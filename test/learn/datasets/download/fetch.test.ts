@@ -1,35 +1,21 @@
-/** Downloads from a server on this machine: whole, cut, resumed, refused, changed, and from several processes at once. */
-import { execFile, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+/** Downloads from a server on this machine: whole, cut, resumed, refused, changed, through proxies. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type FetchOptions, fetchDataset, type Published } from "../../../../src/learn/datasets/index.js";
-import { root } from "../../../support/sources.js";
 import { errorOf } from "../support.js";
 import {
   answer,
   cutAfter,
   type FileServer,
   ignoreRange,
-  type Misbehaviour,
   noise,
   plainSet,
-  remote,
   serve,
-  serveAsUsual,
   stallAfter,
 } from "./server.js";
 
@@ -52,7 +38,8 @@ beforeEach(() => {
 });
 
 const quick = { waitsMs: [1, 1, 1] };
-const fetchNow = (options: FetchOptions = {}) => fetchDataset(published, { cache, ...quick, ...options });
+const fetchNow = (options: FetchOptions = {}) =>
+  fetchDataset({ name: published.name, published }, { cache, ...quick, ...options });
 const inCache = () => readdirSync(join(cache, "numbers")).sort();
 const expectAll = () => {
   expect(inCache()).toEqual(["large.bin", "small.bin"]);
@@ -265,7 +252,7 @@ describe("what the network and the machine refuse", () => {
   it("more than the disk has", async () => {
     const [large, small] = published.downloads;
     const huge = { ...published, downloads: [{ ...large, bytes: 1e18 }, small] };
-    expect(await errorOf(() => fetchDataset(huge, { cache }))).toMatch(
+    expect(await errorOf(() => fetchDataset({ name: "huge", published: huge }, { cache }))).toMatch(
       /^data: large\.bin: received \d+ MB of free space in ".*numbers"; expected 1000000000000 MB\. Free some, or name another folder: --cache FOLDER\.$/,
     );
   });
@@ -342,7 +329,10 @@ describe("other ways to the files", () => {
   it("a package that provides them, unless a cache is named", async () => {
     await fetchNow();
     const folder = join(cache, "numbers");
-    const provided = { ...published, provided: { by: "Debian package numbers", folder: () => folder } };
+    const provided = {
+      name: "numbers",
+      published: { ...published, provided: { by: "Debian package numbers", folder: () => folder } },
+    };
     expect(await fetchDataset(provided)).toEqual({ folder, downloaded: [] });
     cache = mkdtempSync(join(caches, "c-"));
     expect((await fetchDataset(provided, { cache })).downloaded).toEqual(["large.bin", "small.bin"]);
@@ -351,7 +341,7 @@ describe("other ways to the files", () => {
       downloads: [],
       provided: { by: "npm package numbers", folder: () => undefined },
     };
-    expect(await errorOf(() => fetchDataset(alone))).toBe(
+    expect(await errorOf(() => fetchDataset({ name: "alone", published: alone }))).toBe(
       'option: fetch: "numbers" is not to be downloaded: it comes with the npm package numbers. Run npm install.',
     );
   });
@@ -390,61 +380,4 @@ describe("other ways to the files", () => {
     expect(tunnels).toEqual(["far.invalid:443"]);
     proxy.close();
   });
-});
-
-describe("several processes", () => {
-  const library = join(root, "dist/index.js");
-  const script = join(caches, "fetch.mjs");
-  beforeAll(() => {
-    writeFileSync(
-      script,
-      `import { fetchDataset } from ${JSON.stringify(library)};
-       const { published, cache } = JSON.parse(process.argv[2]);
-       const { downloaded } = await fetchDataset(published, { cache, onProgress: () => console.log("progress") });
-       console.log(downloaded.join());`,
-    );
-  });
-  const words = () => [script, JSON.stringify({ published, cache })];
-
-  it("of one program get one whole file at once", async () => {
-    server.misbehave(cutAfter(700_000), cutAfter(900_000));
-    await Promise.all([fetchNow(), fetchNow(), fetchNow()]);
-    expectAll();
-  });
-
-  it.skipIf(!existsSync(library))("get one whole file at once (needs the built library)", async () => {
-    // The server holds all of them until the last one asks.
-    const held: (() => void)[] = [];
-    const hold: Misbehaviour = (_, response, content) => {
-      held.push(() => response.writeHead(200, { "content-length": content.length }).end(content));
-      if (held.length === 3) for (const go of held) go();
-      return true;
-    };
-    server.misbehave(hold, hold, hold);
-    const run = promisify(execFile);
-    const outputs = await Promise.all([0, 1, 2].map(() => run(process.execPath, words())));
-    for (const { stdout } of outputs) expect(stdout.trim().split("\n").at(-1)).toMatch(/^large\.bin/);
-    expectAll();
-  });
-
-  it.skipIf(!existsSync(library))(
-    "that were killed leave what the next takes over (needs the built library)",
-    async () => {
-      server.misbehave(stallAfter(300_000));
-      const child = spawn(process.execPath, words());
-      await once(child.stdout, "data");
-      child.kill("SIGKILL");
-      await once(child, "exit");
-      const [left] = inCache();
-      expect(left).toMatch(/^large\.bin\.part-.+-\d+-[0-9a-f]{8}$/);
-      server.misbehave(serveAsUsual);
-      await fetchNow();
-      expect(server.requests[0]).toMatch(/^\/data\/large\.bin bytes=\d+-$/);
-      expectAll();
-    },
-  );
-});
-
-it("publishes what the tests think it does", () => {
-  expect(published.downloads[1]).toEqual(remote(`${server.address}/data/small.bin`, files["small.bin"]));
 });

@@ -90,8 +90,6 @@ export const answer =
     return true;
   };
 
-export const serveAsUsual: Misbehaviour = () => false;
-
 /** Bytes that no compression or chance makes equal. */
 export const noise = (length: number, seed = 1): Buffer => {
   const bytes = Buffer.alloc(length);

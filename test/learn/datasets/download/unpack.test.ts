@@ -44,17 +44,17 @@ describe.each(["set.zip", "set.tar.gz"] as const)("%s", (name) => {
     const published = archived(server.address, name);
     const cache = mkdtempSync(join(root, "c-"));
     const folder = join(cache, "archived");
-    const fetched = await fetchDataset(published, { cache });
+    const fetched = await fetchDataset({ name: "archived", published }, { cache });
     expect(fetched).toEqual({ folder, downloaded: [name] });
     expect(readdirSync(folder).sort()).toEqual(["one.bin", "two.bin"]);
     for (const [file, content] of Object.entries(contents))
       expect(readFileSync(join(folder, file)).equals(content)).toBe(true);
-    expect((await fetchDataset(published, { cache })).downloaded).toEqual([]);
+    expect((await fetchDataset({ name: "archived", published }, { cache })).downloaded).toEqual([]);
     // A file that is missing brings the archive again, and it alone is written.
     rmSync(join(folder, "one.bin"));
     writeFileSync(join(folder, "two.bin"), "of the user's");
     server.misbehave(cutAfter(20_000));
-    await fetchDataset(published, { cache, waitsMs: [1] });
+    await fetchDataset({ name: "archived", published }, { cache, waitsMs: [1] });
     expect(server.requests[1]).toMatch(new RegExp(`^/${name} bytes=\\d+-$`));
     expect(readFileSync(join(folder, "one.bin")).equals(contents["one.bin"])).toBe(true);
     expect(readFileSync(join(folder, "two.bin"), "utf8")).toBe("of the user's");
@@ -63,7 +63,7 @@ describe.each(["set.zip", "set.tar.gz"] as const)("%s", (name) => {
       name: file,
       sha256: sha256(content),
     }));
-    await fetchDataset({ ...published, files }, { cache });
+    await fetchDataset({ name: "archived", published: { ...published, files } }, { cache });
     expect(readFileSync(join(folder, "two.bin")).equals(contents["two.bin"])).toBe(true);
     await server.close();
   });
@@ -74,7 +74,7 @@ describe.each(["set.zip", "set.tar.gz"] as const)("%s", (name) => {
     const published = archived(server.address, name);
     const cache = mkdtempSync(join(root, "c-"));
     const more = { ...published, files: [...published.files, { name: "three.bin" }] };
-    expect(await errorOf(() => fetchDataset(more, { cache }))).toMatch(
+    expect(await errorOf(() => fetchDataset({ name: "archived", published: more }, { cache }))).toMatch(
       /^data: archive ".*": received no file "three\.bin" among 3; expected 3 of the data set\.$/,
     );
     // It is kept: the download is not wasted.
@@ -82,7 +82,11 @@ describe.each(["set.zip", "set.tar.gz"] as const)("%s", (name) => {
     await server.close();
     const other = await serve({ [name]: broken });
     const cut = archived(other.address, name, broken);
-    expect(await errorOf(() => fetchDataset(cut, { cache: mkdtempSync(join(root, "c-")) }))).toMatch(
+    expect(
+      await errorOf(() =>
+        fetchDataset({ name: "archived", published: cut }, { cache: mkdtempSync(join(root, "c-")) }),
+      ),
+    ).toMatch(
       name === "set.zip"
         ? /^data: zip file ".*", byte 40000: received the end of the file without a zip directory/
         : /^data: archive ".*": received no whole tar\.gz \(unexpected end of file\)/,
