@@ -51,10 +51,10 @@ export async function download(
   try {
     const start = await part.size();
     await requireSpace(target, bytes - start);
-    await receiveAll(part, bytes, address, options);
+    const tries = await receiveAll(part, bytes, address, options);
     let received = await sha256Of(part.path);
-    if (received !== sha256 && start > 0) {
-      // What an earlier process left may be of another file: once more from the beginning.
+    if (received !== sha256 && (start > 0 || tries > 1)) {
+      // Its pieces may be of two files: once more from the beginning.
       await truncate(part.path, 0);
       await receiveAll(part, bytes, address, options);
       received = await sha256Of(part.path);
@@ -73,19 +73,21 @@ export async function download(
 
 const defaultWaitsMs = [1000, 2000, 4000, 8000];
 
+/** Answers with the number of tries that it took. */
 async function receiveAll(
   part: PartFile,
   bytes: number,
   address: string,
   { signal, proxy, onProgress, onRetry, waitsMs = defaultWaitsMs, stallMs = 30_000 }: DownloadOptions,
-): Promise<void> {
+): Promise<number> {
   const file = basename(address);
   const onBytes = (received: number): void => onProgress?.({ file, received, bytes });
-  for (let waits = 0; ; ) {
+  let waits = 0;
+  for (let tries = 1; ; tries++) {
     signal?.throwIfAborted();
     const before = await part.size();
     const failure = await transfer({ address, bytes, part, signal, proxy, stallMs, onBytes });
-    if (failure === undefined) return;
+    if (failure === undefined) return tries;
     if ((await part.size()) > before) waits = 0;
     if (!failure.isPassing || waits === waitsMs.length) throw failure.error;
     onRetry?.({ file, received: failure.received, waitMs: waitsMs[waits] });

@@ -117,7 +117,7 @@ export function addressOf(remote: RemoteFile, from: string | undefined): string 
   if (from === undefined) return remote.url;
   const name = fileName(remote);
   if (isPath(from)) return join(from, name);
-  if (URL.canParse(from)) return `${from.replace(/\/+$/, "")}/${name}`;
+  if (/^https?:/i.test(from) && URL.canParse(from)) return `${from.replace(/\/+$/, "")}/${name}`;
   throw new SlalomError(
     "option",
     `fetch: received the address "${from}"; expected one such as https://mirror.example/data, or a folder.`,

@@ -14,7 +14,7 @@ export interface PartFile {
   size(): Promise<number>;
   /** Puts the whole file under its name, durably, and removes what earlier processes left of it. */
   finish(): Promise<void>;
-  /** Leaves it for a later process. */
+  /** Leaves it for a later process, if the disk lets it; throws nothing. */
   keep(): Promise<void>;
   /** Removes it, and what earlier processes left. */
   discard(): Promise<void>;
@@ -36,8 +36,12 @@ export async function claimPart(target: string): Promise<PartFile> {
       });
     },
     async keep() {
-      if ((await part.size()) === 0) await rm(path);
-      else await rename(path, kept);
+      try {
+        if ((await part.size()) === 0) await rm(path);
+        else await rename(path, kept);
+      } catch {
+        // It is lost; what ended the download is the error to be told.
+      }
     },
     async discard() {
       await rm(path, { force: true });

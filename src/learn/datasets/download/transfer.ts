@@ -29,7 +29,7 @@ export interface Transfer {
 }
 
 /** Whether an address is a place in the file system. */
-export const isPath = (address: string): boolean => !/^https?:\/\//i.test(address);
+export const isPath = (address: string): boolean => !address.includes("://");
 
 /**
  * Brings what the part lacks; answers with the failure that ended it before the end, if there was one.

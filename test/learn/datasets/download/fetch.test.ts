@@ -207,6 +207,15 @@ describe("what is not the original", () => {
     expectAll();
   });
 
+  it("is fetched once more where the file changed amid the download", async () => {
+    const before = noise(3_000_000, 7);
+    server.misbehave((request, response) => cutAfter(1_000_000)(request, response, before));
+    await fetchNow();
+    expect(server.requests[1]).toMatch(/^\/data\/large\.bin bytes=\d+-$/);
+    expect(server.requests[2]).toBe("/data/large.bin");
+    expectAll();
+  });
+
   it("is refused by its length before it is downloaded, or as soon as it is too long", async () => {
     server.misbehave(answer(200, "<html>We have moved</html>"));
     expect(await errorOf(() => fetchNow())).toContain(
@@ -295,7 +304,10 @@ describe("what the network and the machine refuse", () => {
     expect(await errorOf(() => fetchNow({ mirror: "x" } as never))).toContain(
       'option: unknown option of fetchDataset "mirror"',
     );
-    expect(await errorOf(() => fetchNow({ from: "http://" }))).toContain('received the address "http://"');
+    for (const from of ["http://", "ftp://mirror.example/data"])
+      expect(await errorOf(() => fetchNow({ from }))).toContain(
+        `received the address "${from}"; expected one such as https://mirror.example/data, or a folder.`,
+      );
     expect(await errorOf(() => fetchNow({ proxy: { http: "proxy" } }))).toContain(
       'option: proxy: received the address "proxy"; expected one such as http://proxy.example:3128',
     );
