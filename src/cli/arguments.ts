@@ -41,6 +41,23 @@ export function setting(
   return { ...before, [name]: number };
 }
 
+export interface AverageArgument {
+  readonly id: string;
+  readonly parameters: Readonly<Record<string, number>>;
+}
+
+/** The first word names the average, further ones are `name=value`. */
+export const average = (text: string, before?: AverageArgument): AverageArgument =>
+  before === undefined
+    ? { id: text, parameters: {} }
+    : { ...before, parameters: setting(text, before.parameters) };
+
+/** "5" or "trainLoss=5": the evaluations that a run waits for a better one, and by which metric. */
+export function patience(text: string): { readonly patience: number; readonly metric?: string } {
+  const [, metric, count] = /^(?:([A-Za-z]\w*)=)?(.*)$/.exec(text) ?? [];
+  return { patience: positiveInteger(count), ...(metric !== undefined && { metric }) };
+}
+
 export interface TargetArgument {
   readonly metric: string;
   readonly value: number;

@@ -2,9 +2,11 @@
 import { Command, Option } from "commander";
 import { slalomVersion } from "../lab/version.js";
 import {
+  average,
   batchSize,
   evaluationInterval,
   integerFromZero,
+  patience,
   positiveInteger,
   setting,
   target,
@@ -72,6 +74,7 @@ function run(onExit: OnExit): Command {
     .option("--steps <n>", "steps instead of the study's", positiveInteger)
     .option("--seeds <n>", "number of seeds instead of the study's", positiveInteger)
     .addOption(precisionOption("what products multiply instead of the study's"))
+    .option("--micro-batch <n>", "examples looked at together instead of the study's", positiveInteger)
     .option("--no-figures", "don't draw figures and the HTML page")
     .option("--rows", "with --json: every measured row of every run too");
   store(backend(common(command)));
@@ -96,6 +99,7 @@ function run(onExit: OnExit): Command {
     steps?: number;
     seeds?: number;
     precision?: "float32" | "bfloat16";
+    microBatch?: number;
     figures: boolean;
     rows?: boolean;
     out: string;
@@ -103,23 +107,13 @@ function run(onExit: OnExit): Command {
   return command.action(async (path: string, options: Parsed) => {
     exclusive(command, options.epochs !== undefined && options.steps !== undefined, "--epochs and --steps");
     exclusive(command, options.resume === true && options.fresh === true, "--resume and --fresh");
-    const {
-      name,
-      epochs,
-      steps,
-      seeds,
-      precision,
-      out,
-      workers,
-      figures,
-      fresh = false,
-      rows = false,
-    } = options;
+    const { name, epochs, steps, seeds, microBatch, precision, out, workers, figures } = options;
+    const { fresh = false, rows = false } = options;
     const { runStudies } = await import("./run.js");
     const code = await runStudies(
       path,
       {
-        overrides: { name, epochs, steps, seeds, precision },
+        overrides: { name, epochs, steps, seeds, microBatch, precision },
         out,
         workers,
         fresh,
@@ -144,9 +138,11 @@ function train(onExit: OnExit): Command {
       "hyperparameters: lr, momentum, beta1, beta2, eps, weightDecay, rho, alpha; clipNorm, decoupledWeightDecay",
       setting,
     )
+    .option("--average <name...>", "evaluate an average: ema decay=0.99, swa from=0.75 every=10", average)
     .option("--steps <n>", "updates", positiveInteger)
     .option("--epochs <n>", "passes over the training data, in place of --steps", positiveInteger)
     .option("--batch <n>", "examples of a batch, or full", batchSize)
+    .option("--micro-batch <n>", "examples looked at together, where a batch has more", positiveInteger)
     .option("--seed <n>", "of initial values and the order of batches", integerFromZero, 0)
     .option("--no-shuffle", "take the data in their own order at each epoch")
     .addOption(
@@ -160,6 +156,12 @@ function train(onExit: OnExit): Command {
       "steps between evaluations, or epochs as in 0.5epochs (default: an epoch, or a hundredth)",
       evaluationInterval,
     )
+    .option(
+      "--early-stopping <n>",
+      "end after so many evaluations without a better validation loss, or as trainLoss=3",
+      patience,
+    )
+    .option("--restore-best", "with --early-stopping: end with what the best evaluation had")
     .option(
       "--record-every <n>",
       "steps between recorded losses; 0 records none between evaluations",
@@ -180,55 +182,40 @@ function train(onExit: OnExit): Command {
     "slalom train linear-regression --optimizer momentum --set lr=0.01 momentum=0.6 --steps 200",
     "slalom train mnist-softmax --optimizer adam --set lr=0.001 --epochs 2",
   );
+  type Straight =
+    | ("optimizer" | "average" | "seed" | "steps" | "epochs")
+    | ("microBatch" | "shuffle" | "dtype" | "precision");
   interface Parsed
     extends Common,
       Backend,
-      Pick<
-        TrainOptions,
-        | "optimizer"
-        | "seed"
-        | "steps"
-        | "epochs"
-        | "shuffle"
-        | "dtype"
-        | "precision"
-        | "evaluateEvery"
-        | "recordEvery"
-      > {
+      Pick<TrainOptions, Straight | "evaluateEvery" | "recordEvery" | "name" | "out"> {
     set?: Readonly<Record<string, number>>;
     batch?: number | "full";
+    earlyStopping?: ReturnType<typeof patience>;
+    restoreBest?: boolean;
     target?: TrainOptions["targets"];
-    name?: string;
-    out?: string;
     fresh?: boolean;
     rows?: boolean;
   }
   return command.action(async (problem: string, options: Parsed) => {
     exclusive(command, options.epochs !== undefined && options.steps !== undefined, "--epochs and --steps");
-    const { optimizer, seed, steps, epochs, shuffle, dtype, precision, evaluateEvery, recordEvery, name } =
-      options;
+    const { json: _json, set, batch, earlyStopping, restoreBest, target: targets, gemm, ...rest } = options;
+    if (restoreBest && !earlyStopping) command.error("error: --restore-best needs --early-stopping <n>");
     const { train: trainOne } = await import("./train.js");
     const code = await trainOne(
       problem,
       {
-        optimizer,
-        settings: options.set ?? {},
-        seed,
-        steps,
-        epochs,
-        batchSize: options.batch,
-        shuffle,
-        dtype,
-        precision,
-        evaluateEvery,
-        recordEvery,
-        targets: options.target ?? [],
-        name,
-        out: options.out ?? (name === undefined ? undefined : "runs"),
+        ...rest,
+        settings: set ?? {},
+        batchSize: batch,
+        ...(earlyStopping && {
+          earlyStopping: { ...earlyStopping, ...(restoreBest && { restore: "best" as const }) },
+        }),
+        targets: targets ?? [],
+        out: options.out ?? (options.name === undefined ? undefined : "runs"),
         fresh: options.fresh ?? false,
         rows: options.rows ?? false,
-        backend: { backend: options.backend, gemm: options.gemm },
-        ranks: options.ranks,
+        backend: { backend: options.backend, gemm },
       },
       await outputFor(options),
     );

@@ -4,7 +4,7 @@ import type { BackendChoice } from "../launch/backendChoice.js";
 import { loadStudy, type TrainSource } from "../launch/studySource.js";
 import { duration, integer, metricName } from "../report/words.js";
 import type { RunSummary, StoredRun } from "../runs/index.js";
-import type { TargetArgument } from "./arguments.js";
+import type { AverageArgument, TargetArgument } from "./arguments.js";
 import { columns, wrapped } from "./columns.js";
 import { exitCodes } from "./exit.js";
 import type { Output } from "./output.js";
@@ -18,13 +18,17 @@ export interface TrainOptions
     | "steps"
     | "epochs"
     | "batchSize"
+    | "microBatch"
     | "shuffle"
     | "dtype"
     | "precision"
     | "evaluateEvery"
     | "recordEvery"
+    | "earlyStopping"
   > {
   readonly optimizer: string;
+  /** Of the parameters, by its id and its parameters. */
+  readonly average?: AverageArgument;
   readonly settings: Readonly<Record<string, number>>;
   readonly seed: number;
   readonly targets: readonly TargetArgument[];

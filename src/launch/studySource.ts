@@ -4,6 +4,7 @@
  */
 import { SlalomError } from "../base/errors.js";
 import { recordOf, type Study, type StudyOptions, study } from "../lab/index.js";
+import { type AverageDescription, averageFrom } from "../learn/averages/index.js";
 import { findOptimizer } from "../learn/optimizers/index.js";
 import { findProblem } from "../learn/problems/index.js";
 import { canonical, firstDifference } from "../runs/json.js";
@@ -33,6 +34,7 @@ export interface StudyOverrides {
   /** How many: 0, 1, 2, ... */
   readonly seeds?: number;
   readonly precision?: "float32" | "bfloat16";
+  readonly microBatch?: number;
 }
 
 export interface TrainArguments
@@ -42,17 +44,20 @@ export interface TrainArguments
     | "steps"
     | "epochs"
     | "batchSize"
+    | "microBatch"
     | "shuffle"
     | "dtype"
     | "precision"
     | "evaluateEvery"
     | "recordEvery"
+    | "earlyStopping"
     | "targets"
   > {
   readonly problem: string;
   readonly optimizer: string;
   /** Hyperparameters, `clipNorm` and `decoupledWeightDecay` by name. */
   readonly settings: Readonly<Record<string, number>>;
+  readonly average?: AverageDescription;
   readonly seed: number;
 }
 
@@ -107,8 +112,17 @@ export function fingerprintOf(loaded: Study): string {
 
 const noVersions = { slalom: "", node: "", backend: "", cpu: "" };
 
-function trainStudy({ problem, optimizer, settings, seed, name, ...options }: TrainArguments): Study {
-  const choice = findOptimizer(optimizer)(settings);
+function trainStudy({
+  problem,
+  optimizer,
+  settings,
+  average,
+  seed,
+  name,
+  ...options
+}: TrainArguments): Study {
+  const chosen = findOptimizer(optimizer)(settings);
+  const choice = average ? { ...chosen, average: averageFrom(average) } : chosen;
   return study({
     ...options,
     name: name ?? `${problem}-${optimizer}`,
@@ -119,7 +133,10 @@ function trainStudy({ problem, optimizer, settings, seed, name, ...options }: Tr
   });
 }
 
-function overridden(original: Study, { name, epochs, steps, seeds, precision }: StudyOverrides): Study {
+function overridden(
+  original: Study,
+  { name, epochs, steps, seeds, microBatch, precision }: StudyOverrides,
+): Study {
   const budget =
     epochs !== undefined || steps !== undefined
       ? { epochs, steps }
@@ -130,6 +147,7 @@ function overridden(original: Study, { name, epochs, steps, seeds, precision }: 
     ...budget,
     seeds: seeds ?? original.seeds,
     precision: precision ?? original.precision,
+    ...(microBatch !== undefined && { microBatch }),
   });
 }
 

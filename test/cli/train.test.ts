@@ -83,6 +83,34 @@ describe("slalom train", () => {
     );
   });
 
+  it("averages, stops early and restores the best, as a study would", async () => {
+    const words =
+      "train linear-regression --optimizer momentum --set lr=0.01 momentum=0.9 --steps 400 --dtype float64 --evaluate-every 3";
+    const [averaged] = (
+      await json(
+        folder.path,
+        `${words} --average ema decay=0.5 --early-stopping trainLoss=3 --restore-best --rows`,
+      )
+    ).runs;
+    expect(averaged.configuration).toMatchObject({
+      average: { id: "ema", parameters: { decay: 0.5 } },
+      earlyStopping: { patience: 3, metric: "trainLoss", minDelta: 0, restore: "best", evaluateEvery: 3 },
+    });
+    const { step, value } = averaged.rows!.trainLoss;
+    const best = Math.min(...value);
+    const bestStep = step[value.indexOf(best)];
+    expect(averaged.final).toMatchObject({ trainLoss: best, bestStep });
+    expect(averaged.stepsDone).toBeLessThan(400);
+    expect(averaged.stepsDone).toBe(bestStep + 9);
+    expect(averaged).toMatchObject({ stoppedEarly: { step: averaged.stepsDone } });
+    const { out } = await slalom(
+      folder.path,
+      `${words} --average swa from=0.9 every=2 --early-stopping trainLoss=3`,
+    );
+    expect(out).toMatch(/lr=0\.01 .* · SWA 0\.9 every 2 · seed 0/);
+    expect(out).toMatch(/^stopped early: trainLoss was not better than .*, of step \d+, for 3 evaluations$/m);
+  });
+
   it("keeps the run where it is told to, and repeats it only when told so", async () => {
     const words = "train rosenbrock --optimizer adam --set lr=0.05 --steps 20 --name mine --out kept";
     const first = await json(folder.path, words);
@@ -99,12 +127,12 @@ describe("slalom train", () => {
     const [run] = (
       await json(
         folder.path,
-        "train mnist-softmax --optimizer sgd --set lr=0.5 --steps 100 --no-shuffle --batch 100 --gemm wasm --evaluate-every 0.1epochs --rows",
+        "train mnist-softmax --optimizer sgd --set lr=0.5 --steps 100 --no-shuffle --batch 100 --gemm wasm --evaluate-every 0.1epochs --rows --micro-batch 50",
       )
     ).runs;
     // 50,000 examples in batches of 100.
     expect(run.rows?.validationLoss.step).toEqual([50, 100]);
-    expect(run.configuration.shuffle).toBe(false);
+    expect(run.configuration).toMatchObject({ shuffle: false, microBatch: 50 });
     expect(run.parameters).toBeUndefined();
     expect(run.final.validationAccuracy).toBeGreaterThan(0.8);
     expect(run.final.testAccuracy).toBeGreaterThan(0.8);

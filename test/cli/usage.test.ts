@@ -105,6 +105,18 @@ describe("wrong usage", () => {
     expect(await wrong("train rosenbrock -O sgd --evaluate-every 0.5epochs")).toMatch(
       /evaluateEvery is \{"epochs":0\.5\}, but the problem "rosenbrock" has no data/,
     );
+    expect(await wrong("train rosenbrock -O sgd --early-stopping trainLoss=0")).toMatch(
+      /argument 'trainLoss=0' is invalid\. Expected a positive integer/,
+    );
+    expect(await wrong("train rosenbrock -O sgd --early-stopping 2")).toMatch(
+      /unknown metric of early stopping "validationLoss".* Valid: trainLoss/,
+    );
+    expect(await wrong("train rosenbrock -O sgd --restore-best")).toMatch(
+      /--restore-best needs --early-stopping <n>/,
+    );
+    expect(await wrong("train rosenbrock -O sgd --average emma")).toMatch(
+      /unknown average "emma"\. Did you mean "ema"\?/,
+    );
     expect(await wrong("train rosenbrock")).toMatch(/'-O, --optimizer <name>' not specified/);
   });
 
