@@ -19,13 +19,16 @@ import { SlalomError } from "../base/errors.js";
 import { decode, encode } from "./json.js";
 import { storeFormat } from "./records.js";
 
+/** What a file is to hold; parts are written one after another, so that not all of them must be in memory. */
+export type FileContent = string | Uint8Array | Iterable<string | Uint8Array>;
+
 /**
  * Replaces the file at `path` by `content`.
  *
  * `aside`: where it is written first; by default a new name, as several processes may write the file at once. A name of
  * its own keeps a process that is killed again and again from leaving many.
  */
-export function writeWhole(path: string, content: string | Uint8Array, aside = newAside(path)): void {
+export function writeWhole(path: string, content: FileContent, aside = newAside(path)): void {
   guarded("write", path, () => {
     writeAside(aside, content);
     try {
@@ -134,10 +137,11 @@ export const codeOf = (error: unknown): string =>
 
 const newAside = (path: string): string => join(dirname(path), `.${randomBytes(6).toString("hex")}.aside`);
 
-function writeAside(aside: string, content: string | Uint8Array): void {
+function writeAside(aside: string, content: FileContent): void {
+  const parts = typeof content === "string" || content instanceof Uint8Array ? [content] : content;
   const file = openSync(aside, "w");
   try {
-    writeAll(file, content);
+    for (const part of parts) writeAll(file, part);
     fsyncSync(file);
   } catch (error) {
     rmSync(aside, { force: true });
