@@ -5,7 +5,23 @@ import { SlalomError, unknownName } from "../base/errors.js";
 import { type FileContent, writeWhole } from "../runs/files.js";
 import { makeFolder, type StoredRun, type StoredStudy } from "../runs/index.js";
 import { csvOf, rowsTable, summariesTable } from "./csv.js";
+import { type StoredOnnxModel, type StoredOnnxOptions, storedOnnxModel } from "./onnx/stored.js";
 import { recordsOf } from "./tensorboard/events.js";
+
+/**
+ * Writes the model of a stored run to `path`, as `storedOnnxModel` gives it.
+ * @throws SlalomError as `storedOnnxModel`; "store" where the file can't be written
+ * @example await exportOnnx(loadStudy("runs/mnist-cnn"), "model.onnx", { problem: mnist({ model: convNet() }) })
+ */
+export async function exportOnnx(
+  study: StoredStudy,
+  path: string,
+  options: StoredOnnxOptions,
+): Promise<StoredOnnxModel> {
+  const model = await storedOnnxModel(study, options);
+  writeFile(path, model.bytes);
+  return model;
+}
 
 export interface ExportRunsOptions {
   /** Those wanted; default: all of the study's. */
