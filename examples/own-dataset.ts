@@ -3,6 +3,7 @@
  * with `csvDataset`, `npzDataset` and `idxDataset`.
  *
  *     slalom run examples/own-dataset.ts
+ *     slalom export examples/own-dataset.ts --format onnx --to ring.onnx
  */
 import { adam, classification, classificationProblem, momentum, perceptron, sourceOf, study } from "slalom";
 
@@ -33,5 +34,6 @@ export default study({
   seeds: 3,
   epochs: 30,
   batchSize: 32,
+  keepModel: true,
   targets: [{ metric: "validationAccuracy", value: 0.9 }],
 });

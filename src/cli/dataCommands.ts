@@ -1,6 +1,6 @@
 /** The commands about data sets, with their options and help. */
 import { Command } from "commander";
-import { type Common, common, example, type OnExit, outputFor } from "./commandParts.js";
+import { type Common, common, example, type OnExit, outputFor } from "./commonOptions.js";
 
 export function datasets(): Command {
   const command = common(

@@ -11,12 +11,23 @@ import {
   setting,
   target,
 } from "./arguments.js";
-import { type Backend, backend, precisionOption } from "./backendOptions.js";
-import { type Common, common, example, type OnExit, outputFor } from "./commandParts.js";
+import {
+  type Backend,
+  backend,
+  type Common,
+  common,
+  example,
+  exclusive,
+  type OnExit,
+  outputFor,
+  precisionOption,
+  store,
+} from "./commonOptions.js";
 import type { CompareOptions } from "./compare.js";
 import { datasets, fetchDataset } from "./dataCommands.js";
 import { exitCodesHelp } from "./exit.js";
 import type { ExplainOptions } from "./explain.js";
+import type { ExportOptions } from "./export.js";
 import type { TrainOptions } from "./train.js";
 
 /** @param onExit is told the exit code of a command that ended otherwise than with 0 */
@@ -30,7 +41,7 @@ export function programFor(onExit: (code: number) => void): Command {
     .helpCommand("help [command]", "the help of a command, with an example")
     .addHelpText("after", `\n${firstSteps}\n\n${exitCodesHelp}`);
   const commands = [
-    ...[run, train, list, show, compare, figures, explain, doctor],
+    ...[run, train, list, show, compare, figures, exporting, explain, doctor],
     ...[problems, datasets, fetchDataset, optimizers, tour],
   ];
   for (const command of commands) program.addCommand(base(command(onExit)));
@@ -52,9 +63,6 @@ const base = (command: Command): Command =>
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, "slalom: ")),
     });
-
-const store = (command: Command): Command =>
-  command.option("-o, --out <dir>", "folder of the run store", "runs");
 
 function run(onExit: OnExit): Command {
   const command = new Command("run")
@@ -278,6 +286,42 @@ function figures(): Command {
   });
 }
 
+function exporting(): Command {
+  const command = new Command("export")
+    .description("a stored study for other programs: a trained model, or everything that was measured")
+    .argument("<study>", studyArgument)
+    .addOption(
+      new Option("--format <format>", "onnx: the model of one run; tensorboard: event files; csv: a table")
+        .choices(["onnx", "tensorboard", "csv"])
+        .makeOptionMandatory(),
+    )
+    .requiredOption("--to <path>", "the file to write; for tensorboard a folder")
+    .option("--run <id>", "one run: its id, or how no other id begins (default: all; onnx: the best)")
+    .addOption(
+      new Option(
+        "--which <model>",
+        "onnx: which of the run's models (default: best, where it is kept)",
+      ).choices(["last", "best"]),
+    )
+    .option("--batch <n>", "onnx: examples at a time (default: any number)", positiveInteger)
+    .addOption(
+      new Option("--table <table>", "csv: a line a measured step, or a line a run (default: rows)").choices([
+        "rows",
+        "summaries",
+      ]),
+    );
+  store(common(command));
+  example(
+    command,
+    "slalom export my-study.ts --format onnx --to model.onnx",
+    "slalom export ex2-mnist-short --format tensorboard --to tensorboard",
+    "slalom export ex2-mnist-short --format csv --table summaries --to runs.csv",
+  );
+  return command.action(async (which: string, options: Common & ExportOptions) => {
+    await (await import("./export.js")).exportStudy(which, options, await outputFor(options));
+  });
+}
+
 function explain(): Command {
   const command = new Command("explain")
     .description("what a step compiles to: kernels, shapes, bytes, FLOPs and predicted time")
@@ -349,8 +393,4 @@ function tour(onExit: OnExit): Command {
     );
     onExit(code);
   });
-}
-
-function exclusive(command: Command, both: boolean, names: string): void {
-  if (both) command.error(`error: ${names} exclude each other; give one of them`);
 }

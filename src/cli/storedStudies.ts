@@ -2,19 +2,36 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { SlalomError } from "../base/errors.js";
+import type { Study } from "../lab/index.js";
 import type { Problem } from "../learn/problems/index.js";
 import { problems } from "../learn/problems/index.js";
 import { loadStudy, openStore, type StoredStudy, type StudyRecord } from "../runs/index.js";
 import { canonical } from "../runs/json.js";
 
 /** The stored study of that name, folder or file. Errors list what is stored. */
-export async function storedStudy(which: string, root: string): Promise<StoredStudy> {
-  if (existsSync(join(which, "study.json"))) return loadStudy(which);
-  if (!isFile(which)) return loadStudy(openStore(root).openStudy(which).folder);
+export const storedStudy = async (which: string, root: string): Promise<StoredStudy> =>
+  (await find(which, root)).stored;
+
+/** The same with the problem that it trained: that of the file which was named, else a built-in one. */
+export async function studyWithProblem(
+  which: string,
+  root: string,
+): Promise<{ study: StoredStudy; problem: Problem | undefined }> {
+  const { stored, defined } = await find(which, root);
+  return { study: stored, problem: defined?.problem ?? builtInProblem(stored.record) };
+}
+
+/** @returns `defined`: what the file says, where one was named */
+async function find(which: string, root: string): Promise<{ stored: StoredStudy; defined?: Study }> {
+  if (existsSync(join(which, "study.json"))) return { stored: loadStudy(which) };
+  if (!isFile(which)) return { stored: loadStudy(openStore(root).openStudy(which).folder) };
   const { loadStudies } = await import("../launch/studySource.js");
   const studies = await loadStudies(which);
   const stored = studies.filter(({ name }) => openStore(root).has(name));
-  if (stored.length === 1) return loadStudy(openStore(root).openStudy(stored[0].name).folder);
+  if (stored.length === 1) {
+    const [defined] = stored;
+    return { stored: loadStudy(openStore(root).openStudy(defined.name).folder), defined };
+  }
   const names = studies.map(({ name }) => name).join(", ");
   throw new SlalomError(
     "name",

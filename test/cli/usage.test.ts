@@ -17,6 +17,7 @@ describe("help", () => {
       "show",
       "compare",
       "figures",
+      "export",
       "explain",
       "doctor",
       "problems",
@@ -33,7 +34,7 @@ describe("help", () => {
 
   it("of every command has --json and an example that its own options accept", () => {
     const { commands } = programFor(() => {});
-    expect(commands.length).toBe(13);
+    expect(commands.length).toBe(14);
     for (const command of commands) {
       let help = "";
       command.configureOutput({

@@ -24,8 +24,8 @@ import {
   softmaxRegression,
 } from "../../../src/learn/models/index.js";
 import { adam } from "../../../src/learn/optimizers/index.js";
+import { preparedBatch } from "../../../src/learn/problems/batch.js";
 import { classificationProblem, type Problem } from "../../../src/learn/problems/index.js";
-import { preparedBatch } from "../../../src/train/batches.js";
 import { type ModelValues, trainLanes } from "../../../src/train/index.js";
 import { load } from "./runtime.js";
 
