@@ -1,4 +1,4 @@
-# What both launch scripts share: Node, the installed package, cores, figures. Sourced with `root` set to the repository.
+# What all launch scripts share: Node, the installed package, cores, figures. Sourced with `root` set to the repository.
 #
 # `dry_run` is 1 or 0; nothing is changed while it is 1.
 
@@ -71,10 +71,13 @@ requeue() {
   scontrol requeue "$SLURM_JOB_ID"
 }
 
-# launch FOLDER ARGUMENTS...: trains what is missing of FOLDER/study.ts, then copies the drawn figures into
-# FOLDER/figures. With --epochs, --steps or --seeds it is a short form, whose figures stay in the run store.
+# launch FILE ARGUMENTS...: trains what is missing of the studies in FILE, then copies the figures of $studies into the
+# folder figures beside it. With --epochs, --steps or --seeds it is a short form, whose figures stay in the run store.
+# Afterwards `out` is the run store, and `short` tells whether it was a short form.
 launch() {
-  local folder=$1 out= short=0 workers=
+  local file=$1 folder workers=
+  folder=$(dirname "$file")
+  out='' short=0
   shift
   local arguments=("$@")
   while [ $# -gt 0 ]; do
@@ -97,10 +100,10 @@ launch() {
   need_package
   look_for_onednn
   # shellcheck disable=SC2206
-  local command=(node dist/cli/main.js run "$folder/study.ts" --resume ${workers#given} ${arguments[@]+"${arguments[@]}"})
+  local command=(node dist/cli/main.js run "$file" --resume ${workers#given} ${arguments[@]+"${arguments[@]}"})
   if [ "$dry_run" = 1 ]; then
     say "would run: ${command[*]}"
-    [ "$short" = 1 ] || say "would copy: the figures of its studies from $out to $folder/figures"
+    [ "$short" = 1 ] || [ -z "$studies" ] || say "would copy: the figures of its studies from $out to $folder/figures"
     return
   fi
   # In the background, so that a scheduler's signal is handed on at once: the training ends cleanly and keeps what was done.

@@ -47,4 +47,4 @@ root=$(find_root)
 cd "$root"
 # shellcheck source=../environment.sh
 . exercises/environment.sh
-launch "$folder" ${arguments[@]+"${arguments[@]}"}
+launch "$folder/study.ts" ${arguments[@]+"${arguments[@]}"}

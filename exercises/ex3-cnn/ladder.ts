@@ -44,8 +44,8 @@ const annealed = withWarmup(cosine(), { steps: 500, start: 0.1 });
 export const rungs: readonly Rung[] = [
   {
     id: "schedule",
-    title: "Learning rate 10⁻³ annealed by a cosine, batch 100, 20 epochs",
-    change: { optimizer: { lr: 1e-3, schedule: annealed }, epochs: 20, batchSize: 100 },
+    title: "Learning rate 10⁻³ annealed by a cosine, batch 100, 12 epochs",
+    change: { optimizer: { lr: 1e-3, schedule: annealed }, epochs: 12, batchSize: 100 },
   },
   { id: "initialisation", title: "He's initialisation", change: { model: { initializer: "he" } } },
   {
@@ -77,8 +77,9 @@ export const rungs: readonly Rung[] = [
   },
   {
     id: "elastic",
-    title: "Elastic deformation, 40 epochs",
-    change: { augment: [moved, elastic({ strength: 20, smoothness: 4 })], epochs: 40 },
+    title: "Elastic deformation, 30 epochs",
+    change: { augment: [moved, elastic({ strength: 20, smoothness: 4 })], epochs: 30 },
+    on: "batch-norm",
   },
 ];
 
@@ -102,6 +103,7 @@ const studies = [...recipes()].map(([id, { model, optimizer, augment, epochs, ba
     problem: mnist({ model: convNet(model), augment }),
     optimizers: [adam(optimizer)],
     seeds: 3,
+    evaluateEvery: { epochs: 0.5 },
     epochs,
     batchSize,
     test: "end",

@@ -93,7 +93,11 @@ for (const value of [0.99, 0.994, 0.995, 0.996, 0.997]) {
   const [first] = [...rows].sort((a, b) => secondsTo(value, a) - secondsTo(value, b));
   const seconds = secondsTo(value, first);
   const name = `${Number((100 * value).toFixed(1))} %`;
-  print(Number.isFinite(seconds) ? `| ${name} | ${first.title} | ${seconds.toFixed(0)} |` : `| ${name} | none | |`);
+  print(
+    Number.isFinite(seconds)
+      ? `| ${name} | ${first.title} | ${seconds.toFixed(0)} |`
+      : `| ${name} | none | |`,
+  );
 }
 
 const files = writeFigure(
@@ -107,7 +111,7 @@ const files = writeFigure(
       const isKnown = Number.isFinite(low);
       return {
         label: row.title,
-        category: row.title,
+        category: "rung",
         values: [{ value: estimate, ...(isKnown && { lower: low, upper: high }) }, { value: secondsOf(row) }],
       };
     }),
@@ -119,7 +123,6 @@ const files = writeFigure(
       },
       { label: "Seconds of training", scale: "log", format: (value) => value.toFixed(0) },
     ],
-    colours: { by: "none" } as never,
   }),
 );
 print(`\n${files.png}`);

@@ -18,8 +18,9 @@
 #     bash exercises/ex3-cnn/launch_ex3.sh            here
 #     sbatch exercises/ex3-cnn/launch_ex3.sh          on a cluster
 #     bash exercises/ex3-cnn/launch_ex3.sh --dry-run  says what it would do
+#     bash exercises/ex3-cnn/launch_ex3.sh --ladder   climbs to higher accuracy afterwards
 #
-# Other arguments go to `slalom run`: --out DIR, --workers N, --gemm LIBRARY; --epochs N, --steps N, --seeds N for a short form.
+# Other arguments go to `slalom run`: --out DIR, --workers N, --gemm LIBRARY, --precision bfloat16; --epochs N, --steps N, --seeds N for a short form.
 set -euo pipefail
 
 folder=exercises/ex3-cnn
@@ -44,13 +45,24 @@ find_root() {
 }
 
 dry_run=0
+ladder=0
 arguments=()
 for argument in "$@"; do
-  if [ "$argument" = --dry-run ]; then dry_run=1; else arguments+=("$argument"); fi
+  case $argument in
+    --dry-run) dry_run=1 ;;
+    --ladder) ladder=1 ;;
+    *) arguments+=("$argument") ;;
+  esac
 done
 
 root=$(find_root)
 cd "$root"
 # shellcheck source=../environment.sh
 . exercises/environment.sh
-launch "$folder" ${arguments[@]+"${arguments[@]}"}
+launch "$folder/study.ts" ${arguments[@]+"${arguments[@]}"}
+[ "$short" = 1 ] || perform node_modules/.bin/jiti "$folder/misclassified.ts" "$out"
+if [ "$ladder" = 1 ]; then
+  studies=
+  launch "$folder/ladder.ts" ${arguments[@]+"${arguments[@]}"}
+  [ "$short" = 1 ] || perform node_modules/.bin/jiti "$folder/ladderTable.ts" "$out"
+fi
