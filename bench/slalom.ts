@@ -16,7 +16,7 @@ export * from "../dist/index.js";
 export { inThread } from "../dist/lab/index.js";
 export { configurationsOf, laneTraining, type Task, tasksFor } from "../dist/lab/tasks.js";
 export { loadStudies, sourcesOf } from "../dist/launch/studySource.js";
-export { startWorkers } from "../dist/launch/threads.js";
+export { openWorkers } from "../dist/launch/threads.js";
 export type { Dataset } from "../dist/learn/datasets/dataset.js";
 export type { OptimizerChoice } from "../dist/learn/optimizers/optimizer.js";
 export { loadStudy } from "../dist/runs/index.js";

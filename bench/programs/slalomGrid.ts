@@ -11,11 +11,11 @@ import {
   loadStudies,
   loadStudy,
   openStore,
+  openWorkers,
   planProgram,
   runStudy,
   type Study,
   sourcesOf,
-  startWorkers,
   stepEntry,
   stepsPerEpoch,
   type Task,
@@ -30,7 +30,7 @@ export const exercise2File = fileURLToPath(new URL("../../exercises/ex2-mnist/st
 
 export async function gridRunner(spec: Workload & ContestantSpec): Promise<Runner> {
   const gemm = spec.gemm ?? "auto";
-  const workers = await startWorkers({ backend: { backend: "cpu", gemm }, count: spec.threads });
+  const workers = await openWorkers({ backend: { backend: "cpu", gemm }, count: spec.threads });
   const [study] = await loadStudies(exercise2File, { epochs: 1, seeds: spec.seeds! });
   return {
     description: workers.backend.description,

@@ -4,16 +4,25 @@ import { unknownName } from "../base/errors.js";
 import { explainPlan, formatExplanation, type Peaks, type PlanExplanation } from "../compile/explain.js";
 import { type Plan, type Program, planProgram } from "../compile/index.js";
 import { formatGraph } from "../graph/index.js";
-import { type Executor, runStudy, type Study, type Task } from "../lab/index.js";
-import { laneTraining } from "../lab/tasks.js";
+import {
+  availableMemory,
+  configurationsOf,
+  fittingTasks,
+  memoryTable,
+  type Study,
+  type StudyMemory,
+  type Task,
+  tasksFor,
+} from "../lab/index.js";
+import { isDeterministic, laneTraining } from "../lab/tasks.js";
+import { makeBackend } from "../launch/backendChoice.js";
 import { measuredPeaks } from "../launch/rankChoice.js";
 import { loadStudies, loadStudy } from "../launch/studySource.js";
-import { coreCount } from "../launch/threads.js";
+import type { Dataset } from "../learn/datasets/dataset.js";
 import { problems } from "../learn/problems/index.js";
-import { openStore } from "../runs/index.js";
 import { laneProgram } from "../train/index.js";
 import type { Output } from "./output.js";
-import { withTemporaryStore } from "./training.js";
+import { usefulWorkers } from "./training.js";
 
 export interface ExplainOptions {
   /** Which optimizer of the study; its first by default, `sgd` for a problem. */
@@ -25,8 +34,8 @@ export interface ExplainOptions {
 /** @param what a study file, or the name of a built-in problem */
 export async function explain(what: string, options: ExplainOptions, output: Output): Promise<void> {
   const study = await studyFor(what, options);
-  const task = await largestTask(study, options.optimizer);
   const dataset = await study.problem.dataset?.load();
+  const { task, memory } = await largestTask(study, dataset, options.optimizer);
   const { program } = laneProgram(laneTraining(study, dataset, task), task.configurations.length);
   const started = performance.now();
   const plan = planProgram(program);
@@ -37,6 +46,7 @@ export async function explain(what: string, options: ExplainOptions, output: Out
   output.result({
     study: study.name,
     ...explanation,
+    memory,
     peaks,
     planTimeMs,
     kernels: kernelCounts(plan),
@@ -49,6 +59,7 @@ export async function explain(what: string, options: ExplainOptions, output: Out
   );
   for (const [name, graph] of Object.entries(graphs ?? {})) output.text(`\ngraph of "${name}":\n${graph}`);
   output.text(`\n${formatExplanation(explanation)}\n`);
+  output.text(`${memoryTable(memory)}\n`);
   output.text(output.style.dim(remarks(explanation, peaks, study, options)));
 }
 
@@ -65,21 +76,29 @@ async function studyFor(what: string, { optimizer = "sgd" }: ExplainOptions): Pr
   return loadStudy({ kind: "train", arguments: { problem: what, optimizer, settings: {}, seed: 0 } });
 }
 
-/** The task with the most lanes of that optimizer, as `run` would make it. */
-async function largestTask(study: Study, optimizer: string | undefined): Promise<Task> {
-  const ids = study.optimizers.map((choice) => choice.optimizer.id);
+/** The task with the most lanes of that optimizer, as `run` would make it, and what training such tasks takes. */
+async function largestTask(
+  study: Study,
+  dataset: Dataset | undefined,
+  optimizer: string | undefined,
+): Promise<{ task: Task; memory: StudyMemory }> {
+  const ids = study.optimizers.map((one) => one.optimizer.id);
   const choice = optimizer === undefined ? 0 : ids.indexOf(optimizer);
   if (choice < 0) throw unknownName(`optimizer of "${study.name}"`, optimizer ?? "", ids);
-  const tasks: Task[] = [];
-  const collector: Executor = {
-    backend: { name: "cpu", description: "explain" },
-    workers: coreCount(),
-    execute: async (_study, all) => {
-      tasks.push(...all);
+  const workers = usefulWorkers([study]);
+  const seeds = isDeterministic(study, dataset) ? study.seeds.slice(0, 1) : study.seeds;
+  const runs = configurationsOf(study, dataset, seeds, "cpu");
+  const { tasks, memory } = fittingTasks(
+    study,
+    dataset,
+    (maxLanes) => tasksFor(runs, { workers, maxLanes }).filter((task) => task.choice === choice),
+    {
+      workers,
+      backend: await makeBackend({ backend: "cpu", gemm: "auto" }),
+      available: availableMemory({ environment: process.env }),
     },
-  };
-  await withTemporaryStore((root) => runStudy(study, { store: openStore(root), executor: collector }));
-  return tasks.filter((task) => task.choice === choice)[0];
+  );
+  return { task: tasks[0], memory: memory! };
 }
 
 const graphsOf = ({ entries }: Program): Record<string, string> =>

@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runStudy, type Study, type StudyOutcome } from "../lab/index.js";
+import { availableMemory, memoryLine, runStudy, type Study, type StudyOutcome } from "../lab/index.js";
 import type { BackendChoice } from "../launch/backendChoice.js";
 import type { StudySource } from "../launch/studySource.js";
-import { coreCount, startWorkers } from "../launch/threads.js";
+import { coreCount, openWorkers } from "../launch/threads.js";
 import { counted, duration } from "../report/words.js";
 import { loadStudy, openStore, type StoredStudy } from "../runs/index.js";
 import { listenForInterrupt } from "./interrupt.js";
@@ -59,7 +59,7 @@ export async function trainStudies(
   const trained: TrainedStudy[] = [];
   const all = studies.map(({ study }) => study);
   const { ranks, reason } = await chosenRanks(all, options);
-  const workers = await startWorkers({
+  const workers = await openWorkers({
     backend: { ...options.backend, ranks },
     count: options.workers ?? Math.max(1, Math.min(usefulWorkers(all), Math.floor(coreCount() / ranks))),
   });
@@ -81,6 +81,10 @@ export async function trainStudies(
           store,
           executor: workers.executorFor(source),
           signal: interrupt.signal,
+          available: availableMemory({ environment: process.env }),
+          ...(options.announce && {
+            onPlanned: (memory) => output.note(output.noteStyle.dim(memoryLine(memory))),
+          }),
           onProgress: show,
         });
         trained.push({ study, outcome, stored: loadStudy(outcome.folder) });
@@ -123,7 +127,7 @@ export function outcomeLine({ outcome, stored }: TrainedStudy): string {
  * A worker for each core, but no more than the largest study has runs; and one for work that is done before a second
  * would be ready: a worker starts within about 0.3 s, in which it makes a hundred thousand steps without data.
  */
-function usefulWorkers(studies: readonly Study[]): number {
+export function usefulWorkers(studies: readonly Study[]): number {
   const isSmall = (study: Study): boolean =>
     study.problem.dataset === undefined && runCount(study) * (study.steps ?? 0) <= smallSteps;
   return studies.every(isSmall) ? 1 : Math.min(coreCount(), Math.max(...studies.map(runCount)));

@@ -2,6 +2,7 @@
 import type { TypedArray } from "../base/dtype.js";
 import { SlalomError } from "../base/errors.js";
 import { formatType, sizeOf, type TensorType } from "../base/shape.js";
+import type { Plan } from "./plan.js";
 import type { Program } from "./program.js";
 
 export interface BackendLabel {
@@ -16,6 +17,15 @@ export interface Backend extends BackendLabel {
   compile(program: Program): Executable;
   /** How many ranks it runs a program on that is made for so many; default 1. */
   readonly ranks?: number;
+  /** What it needs for a program of that plan beside the arena; by default nothing, and there is no limit. */
+  memoryOf?(plan: Plan): ProgramMemory;
+}
+
+export interface ProgramMemory {
+  /** Workspaces of libraries, and where ranks meet; of all ranks together. */
+  readonly workspaceBytes: number;
+  /** The most that a program can have, arena and workspaces together. */
+  readonly mostBytes: number;
 }
 
 export interface Executable {

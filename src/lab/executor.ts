@@ -2,7 +2,7 @@
  * Whoever trains the tasks of a study. Results go from the training thread straight into the store; only
  * progress comes back.
  */
-import type { Backend, BackendLabel } from "../compile/backend.js";
+import type { Backend } from "../compile/backend.js";
 import type { Dataset } from "../learn/datasets/dataset.js";
 import { makeFolder, type RunWriter, runId, type Store } from "../runs/index.js";
 import { trainLanes } from "../train/index.js";
@@ -14,8 +14,8 @@ import { laneTraining, type Task } from "./tasks.js";
 
 /** Trains tasks: in this thread (`inThread`), or in worker threads. */
 export interface Executor {
-  /** Its name goes into every run, its description into the study. */
-  readonly backend: BackendLabel;
+  /** Its name goes into every run, its description into the study; what it needs for a program is asked beforehand. */
+  readonly backend: Omit<Backend, "compile">;
   /** Tasks that it trains at a time. */
   readonly workers: number;
   /** Trains all tasks; rejects at the first that fails to train at all. Ends early when the signal says so. */

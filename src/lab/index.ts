@@ -1,5 +1,9 @@
 /** Studies: grids of runs over seeds, trained as lanes, stored, compared. */
+
+export { type AvailableMemory, availableMemory } from "./availableMemory.js";
 export { type ExecutionHooks, type Executor, executeTask, inThread } from "./executor.js";
+export { fittingTasks, type StudyMemory } from "./memory.js";
+export { memoryLine, memoryTable } from "./memoryTable.js";
 export type { StudyProgress, TaskProgress } from "./progress.js";
 export { type RunStudyOptions, runStudy, type StudyOutcome } from "./runStudy.js";
 export { type Comparison, type Study, type StudyOptions, study, type TargetOption } from "./study.js";

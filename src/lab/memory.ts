@@ -1,11 +1,59 @@
-/** What a study takes in memory: how many lanes share a program, and whether the machine can hold all workers. */
-import { totalmem } from "node:os";
+/**
+ * What a study takes in memory, told before anything is trained: how many lanes share a program, what each worker needs,
+ * and whether the machine has it.
+ */
 import { bytesOf } from "../base/dtype.js";
 import { SlalomError } from "../base/errors.js";
 import { sizeOf } from "../base/shape.js";
+import type { Backend } from "../compile/backend.js";
+import { formatBytes } from "../compile/explain.js";
+import { planProgram } from "../compile/planProgram.js";
 import { type Dataset, splitNames } from "../learn/datasets/dataset.js";
+import { compactionWidth } from "../train/compaction.js";
+import { accumulateEntry, laneProgram, programBytes, stepEntry } from "../train/index.js";
+import type { AvailableMemory } from "./availableMemory.js";
+import { memoryTable } from "./memoryTable.js";
 import type { Study } from "./study.js";
-import type { Task } from "./tasks.js";
+import { laneTraining, type Task } from "./tasks.js";
+
+/** Of one worker. */
+export interface MemoryPart {
+  readonly what: string;
+  readonly bytes: number;
+}
+
+/** The most that a study's training takes at a time. */
+export interface StudyMemory {
+  /** Workers that have something to do. */
+  readonly workers: number;
+  /** Threads that share each program. */
+  readonly ranks: number;
+  /** Of the largest program; more of them, `wantedLanes`, would train faster where there is the memory. */
+  readonly lanes: number;
+  readonly wantedLanes: number;
+  /** The largest program, in one memory. */
+  readonly program: readonly MemoryPart[];
+  readonly programBytes: number;
+  /** The most that a program can have. */
+  readonly mostProgramBytes: number;
+  /** The data set in the program, and as it was loaded. */
+  readonly programDataBytes: number;
+  readonly loadedDataBytes: number;
+  /** What a worker takes beside its program. */
+  readonly beside: readonly MemoryPart[];
+  readonly workerBytes: number;
+  readonly totalBytes: number;
+  readonly available: AvailableMemory;
+  /** The entry that needs the most for activations and gradients. */
+  readonly widestEntry: string;
+}
+
+/** Who trains, and how much memory there is. */
+export interface MemoryOptions {
+  readonly workers: number;
+  readonly backend: Pick<Backend, "ranks" | "memoryOf">;
+  readonly available: AvailableMemory;
+}
 
 /**
  * Lanes of one program. More make larger matrix products; what limits them is the cache that a lane's
@@ -21,30 +69,149 @@ const mostLanes = 64;
 const lanesMemory = 8 << 20;
 
 /**
- * Throws "device" where the machine can't hold what the workers need at the least: each has the data twice, as loaded
- * and in its program, and for every lane parameters, gradients and their sums, slots and averages.
+ * The tasks that `tasksWith` makes for at most so many lanes a program, with the most lanes that fit into memory; one
+ * lane where not even that does. Beside them what they take; nothing where there are no tasks.
  */
-export function checkMemory(
+export function fittingTasks(
   study: Study,
   dataset: Dataset | undefined,
-  tasks: readonly Task[],
-  { workers, availableBytes = machineBytes() }: { workers: number; availableBytes?: number },
-): void {
-  const busy = Math.min(workers, tasks.length);
-  const dataBytes = 2 * datasetBytes(dataset);
-  const laneBytes = tasks.reduce((most, task) => Math.max(most, bytesOfLanes(study, dataset, task)), 0);
-  const needed = busy * (dataBytes + laneBytes);
-  if (needed <= availableBytes) return;
-  throw new SlalomError(
-    "device",
-    `study "${study.name}": ${busy} worker${busy === 1 ? "" : "s"} need at least ${gibibytes(needed)} GiB (each ${gibibytes(dataBytes)} for data and ${gibibytes(laneBytes)} for lanes), and the machine has ${gibibytes(availableBytes)}. Use fewer workers, less data or a smaller model.`,
+  tasksWith: (maxLanes: number) => Task[],
+  options: MemoryOptions,
+): { readonly tasks: Task[]; readonly memory?: StudyMemory } {
+  let wantedLanes = 0;
+  for (let maxLanes = laneLimit(study, dataset); ; ) {
+    const tasks = tasksWith(maxLanes);
+    if (tasks.length === 0) return { tasks };
+    const memory = memoryOf(study, dataset, tasks, options);
+    const widest = tasks.reduce(
+      (most, task) => (task.checkpoint ? most : Math.max(most, task.configurations.length)),
+      1,
+    );
+    wantedLanes ||= memory.lanes;
+    if (fits(memory) || widest === 1) return { tasks, memory: { ...memory, wantedLanes } };
+    maxLanes = Math.max(1, Math.min(widest - 1, Math.ceil(widest * shareThatFits(memory))));
+  }
+}
+
+/**
+ * The share of the lanes that fits: too many where more than the data is the same for any number of lanes, never too few.
+ */
+function shareThatFits({
+  workers,
+  available,
+  workerBytes,
+  programBytes: bytes,
+  ...memory
+}: StudyMemory): number {
+  const { mostProgramBytes, programDataBytes, loadedDataBytes } = memory;
+  const forLanes = (limit: number, all: number, data: number): number => (limit - data) / (all - data);
+  return Math.min(
+    forLanes(available.bytes / workers, workerBytes, programDataBytes + loadedDataBytes),
+    forLanes(mostProgramBytes, bytes, programDataBytes),
   );
 }
 
-/** What the machine has, or less where the process may use less of it. */
-function machineBytes(): number {
-  const limit = process.constrainedMemory?.() ?? 0;
-  return limit > 0 ? Math.min(totalmem(), limit) : totalmem();
+const fits = ({ totalBytes, available, programBytes: bytes, mostProgramBytes }: StudyMemory): boolean =>
+  totalBytes <= available.bytes && bytes <= mostProgramBytes;
+
+/** What training the tasks takes at most; at least one task. */
+export function memoryOf(
+  study: Study,
+  dataset: Dataset | undefined,
+  tasks: readonly Task[],
+  { workers, backend, available }: MemoryOptions,
+): StudyMemory {
+  const stateBytes = (task: Task): number => bytesOfLanes(study, dataset, task);
+  // Programs of one study differ in lanes and slots alone.
+  const largest = tasks.reduce((most, task) => (stateBytes(task) > stateBytes(most) ? task : most));
+  const lanes = largest.configurations.length;
+  const training = laneTraining(study, dataset, largest);
+  const plan = planProgram(laneProgram(training, lanes, backend.ranks).program);
+  const { workspaceBytes = 0, mostBytes = Number.POSITIVE_INFINITY } = backend.memoryOf?.(plan) ?? {};
+  const bytes = programBytes(plan);
+  const all = plan.arenaBytes + workspaceBytes;
+  const keepsBest = study.keepModel || study.test === "end" || study.earlyStopping?.restore === "best";
+  const best = keepsBest ? bytes.parameters : 0;
+  const smaller = compactionWidth(lanes);
+  const loadedDataBytes = datasetBytes(dataset);
+  const program: MemoryPart[] = [
+    { what: "parameters", bytes: bytes.parameters },
+    { what: "slots of the optimizer", bytes: bytes.slots },
+    { what: "sums of gradients", bytes: bytes.sums },
+    { what: "data", bytes: bytes.data },
+    { what: `activations, gradients ("${bytes.widestEntry}")`, bytes: bytes.temporaries },
+    { what: "traces, constants", bytes: bytes.rest },
+    { what: "workspaces of libraries", bytes: workspaceBytes },
+  ];
+  const beside: MemoryPart[] = [
+    { what: "data as loaded", bytes: loadedDataBytes },
+    { what: "best parameters so far", bytes: best },
+    // Its numbers, and the file that is made of them.
+    { what: "a checkpoint in the making", bytes: 2 * (bytes.remembered + best) },
+    ...(smaller > 0
+      ? [
+          {
+            what: `the program of ${smaller} lanes, once others ended`,
+            bytes: bytes.data + Math.ceil(((all - bytes.data) * smaller) / lanes),
+          },
+        ]
+      : []),
+  ];
+  const kept = beside.filter((part) => part.bytes > 0);
+  const workerBytes = all + kept.reduce((sum, part) => sum + part.bytes, 0);
+  const busy = Math.min(workers, tasks.length);
+  return {
+    workers: busy,
+    ranks: backend.ranks ?? 1,
+    lanes,
+    wantedLanes: lanes,
+    program: program.filter((part) => part.bytes > 0),
+    programBytes: all,
+    mostProgramBytes: mostBytes,
+    programDataBytes: bytes.data,
+    loadedDataBytes,
+    beside: kept,
+    workerBytes,
+    totalBytes: busy * workerBytes,
+    available,
+    widestEntry: bytes.widestEntry,
+  };
+}
+
+/**
+ * @throws SlalomError "device", with what takes how much and what would take less, where a program is larger than it can
+ * be, or all workers take more than there is
+ */
+export function checkMemory(study: Study, memory: StudyMemory): void {
+  if (fits(memory)) return;
+  const { workers, totalBytes, available, programBytes: bytes, mostProgramBytes } = memory;
+  const tooMuch =
+    bytes > mostProgramBytes
+      ? `a program takes ${formatBytes(bytes)} of memory, and one can have ${formatBytes(mostProgramBytes)}, all that 32-bit addresses reach`
+      : `${workers} worker${workers === 1 ? " takes" : "s take"} ${formatBytes(totalBytes)} of memory, and ${formatBytes(available.bytes)} are available (${available.limit})`;
+  throw new SlalomError(
+    "device",
+    `study "${study.name}": ${tooMuch}; expected no more than that.\n\n${memoryTable(memory)}\n\n${remedy(study, memory)}`,
+  );
+}
+
+function remedy({ microBatch }: Study, memory: StudyMemory): string {
+  const { workers, ranks, workerBytes, available, widestEntry } = memory;
+  const { programBytes: bytes, mostProgramBytes, programDataBytes } = memory;
+  const ways: string[] = [];
+  if (bytes <= mostProgramBytes && workers > 1) {
+    const fitting = Math.floor(available.bytes / workerBytes);
+    if (fitting > 0) ways.push(`fewer workers (--workers ${fitting})`);
+    if (ranks === 1)
+      ways.push("ranks in place of workers (--workers 1 --ranks 2), which share parameters and data");
+  }
+  if (widestEntry === stepEntry) ways.push("a smaller batch");
+  if (widestEntry === stepEntry && microBatch === undefined) ways.push("parts of it in turn (microBatch)");
+  if (widestEntry === accumulateEntry) ways.push("a smaller microBatch");
+  ways.push("a smaller model");
+  if (programDataBytes > bytes / 4) ways.push("less data");
+  if (bytes <= mostProgramBytes) ways.push("a machine, or a job, with more memory");
+  return `Take ${ways.slice(0, -1).join(", ")} or ${ways.at(-1)}.`;
 }
 
 const datasetBytes = (dataset: Dataset | undefined): number =>
@@ -52,6 +219,7 @@ const datasetBytes = (dataset: Dataset | undefined): number =>
     .flatMap((name) => dataset?.[name] ?? [])
     .reduce((sum, { inputs, targets }) => sum + inputs.data.byteLength + targets.data.byteLength, 0);
 
+/** Parameters, gradients, averages and slots of the task's lanes: which of a study's programs is the largest. */
 function bytesOfLanes(study: Study, dataset: Dataset | undefined, task: Task): number {
   const { dtype } = study;
   const { optimizer, average } = study.optimizers[task.choice];
@@ -66,5 +234,3 @@ function bytesOfLanes(study: Study, dataset: Dataset | undefined, task: Task): n
 
 const parameterShapes = (study: Study, dataset: Dataset | undefined): (readonly number[])[] =>
   Object.values(study.problem.build(dataset).parameters).map(({ shape }) => shape);
-
-const gibibytes = (bytes: number): string => (bytes / 2 ** 30).toPrecision(2);

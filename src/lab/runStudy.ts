@@ -2,9 +2,10 @@
 import { cpus } from "node:os";
 import type { Dataset } from "../learn/datasets/dataset.js";
 import type { Store, Study as StoredStudyHandle } from "../runs/index.js";
+import { type AvailableMemory, availableMemory } from "./availableMemory.js";
 import { checkpointedTasks } from "./checkpoints.js";
 import type { Executor } from "./executor.js";
-import { checkMemory, laneLimit } from "./memory.js";
+import { checkMemory, fittingTasks, type StudyMemory } from "./memory.js";
 import { ProgressTally, type StudyProgress } from "./progress.js";
 import type { Study } from "./study.js";
 import { checkMetrics, configurationsOf, isDeterministic, recordOf, tasksFor, totalSteps } from "./tasks.js";
@@ -15,6 +16,10 @@ export interface RunStudyOptions {
   readonly executor: Executor;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: StudyProgress) => void;
+  /** Told what training takes in memory, once it is known to fit and before it begins; not where nothing is missing. */
+  readonly onPlanned?: (memory: StudyMemory) => void;
+  /** How much memory there is; by default what the system says. */
+  readonly available?: AvailableMemory;
   /** "continue" (default) trains what a stored study of the same question lacks; "refuse" if one is stored. */
   readonly ifExists?: "continue" | "refuse";
 }
@@ -35,11 +40,12 @@ export interface StudyOutcome {
 
 /**
  * Trains every run of the study that the store lacks.
- * @throws SlalomError "store" for another study of this name, "data" for broken data, "option" for a target
- * or early stopping by a metric that the study does not measure, "device" for too little memory; and what the executor rejects with
+ * @throws SlalomError "store" for another study of this name, "data" for broken data, "option" for a target or early
+ * stopping by a metric that the study does not measure, "device" with a table for too little memory; and what the
+ * executor rejects with
  */
 export async function runStudy(study: Study, options: RunStudyOptions): Promise<StudyOutcome> {
-  const { store, executor, signal } = options;
+  const { store, executor, signal, available = availableMemory() } = options;
   const started = performance.now();
   const elapsedS = (): number => (performance.now() - started) / 1000;
   const dataset = await study.problem.dataset?.load();
@@ -49,14 +55,18 @@ export async function runStudy(study: Study, options: RunStudyOptions): Promise<
   const missing = new Set(stored.missing(all.map(({ configuration }) => configuration)));
   const continued = checkpointedTasks(stored, all, missing);
   const covered = new Set(continued.flatMap(({ configurations }) => configurations));
-  const tasks = [
-    ...continued,
-    ...tasksFor(
-      all.filter(({ configuration }) => missing.has(configuration) && !covered.has(configuration)),
-      { workers: executor.workers, maxLanes: laneLimit(study, dataset) },
-    ),
-  ];
-  checkMemory(study, dataset, tasks, executor);
+  const fresh = all.filter(({ configuration }) => missing.has(configuration) && !covered.has(configuration));
+  const { workers, backend } = executor;
+  const { tasks, memory } = fittingTasks(
+    study,
+    dataset,
+    (maxLanes) => [...continued, ...tasksFor(fresh, { workers, maxLanes })],
+    { workers, backend, available },
+  );
+  if (memory) {
+    checkMemory(study, memory);
+    options.onPlanned?.(memory);
+  }
   const storedBefore = all.length - missing.size;
   const tally = new ProgressTally({ total: all.length, storedBefore }, tasks, totalSteps(study, dataset));
   await executor.execute(study, tasks, {

@@ -1,6 +1,5 @@
 /** What the main thread and its workers tell each other. */
 import type { ErrorCode } from "../base/errors.js";
-import type { BackendLabel } from "../compile/backend.js";
 import type { Task, TaskProgress } from "../lab/index.js";
 import type { BackendChoice } from "./backendChoice.js";
 import type { StudySource } from "./studySource.js";
@@ -24,7 +23,7 @@ export type ToWorker =
   | { readonly kind: "abort" };
 
 export type FromWorker =
-  | { readonly kind: "ready"; readonly backend: BackendLabel }
+  | { readonly kind: "ready" }
   | ({ readonly kind: "progress" } & Omit<TaskProgress, "task">)
   | { readonly kind: "done" }
   | { readonly kind: "failed"; readonly error: SentError };

@@ -5,9 +5,8 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { SlalomError } from "../base/errors.js";
-import type { BackendLabel } from "../compile/backend.js";
 import type { ExecutionHooks, Executor, Study, Task } from "../lab/index.js";
-import type { BackendChoice } from "./backendChoice.js";
+import { type BackendChoice, makeBackend } from "./backendChoice.js";
 import type { FromWorker, SentError, ToWorker, WorkerStart } from "./messages.js";
 import { fingerprintOf, type StudySource } from "./studySource.js";
 
@@ -17,9 +16,10 @@ export interface WorkersOptions {
   readonly count?: number;
 }
 
-/** Running workers; `close` ends them. */
+/** Workers; their threads start with the first task, and `close` ends them. */
 export interface Workers {
-  readonly backend: BackendLabel;
+  /** As each worker makes it. */
+  readonly backend: Executor["backend"];
   readonly count: number;
   /** Trains the tasks of the study that `source` gives. */
   executorFor(source: StudySource): Executor;
@@ -30,10 +30,10 @@ export interface Workers {
 export const coreCount = (): number => availableParallelism();
 
 /**
- * Starts workers and waits until they can train.
+ * Workers for the backend, which is looked up here first: what it is and what it needs is known before a thread starts.
  * @throws SlalomError "device" for more workers than cores, "library" where a forced library can't be had
  */
-export async function startWorkers({ backend, count = coreCount() }: WorkersOptions): Promise<Workers> {
+export async function openWorkers({ backend, count = coreCount() }: WorkersOptions): Promise<Workers> {
   if (!Number.isInteger(count) || count < 1 || count > coreCount()) {
     throw new SlalomError(
       "device",
@@ -47,26 +47,29 @@ export async function startWorkers({ backend, count = coreCount() }: WorkersOpti
       `${count} worker${count === 1 ? "" : "s"} of ${ranks} ranks were asked for, and this machine gives ${coreCount()} core${coreCount() === 1 ? "" : "s"}; expected workers times ranks of at most that. Ranks that wait for a core make all others wait.`,
     );
   }
-  const members = Array.from({ length: count }, () => new Member(backend));
+  const { name, description, memoryOf } = await makeBackend(backend);
+  const seen = { name, description, ranks, ...(memoryOf && { memoryOf }) };
+  let members: readonly Member[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(members.map((member) => member.end()));
   };
-  try {
-    const [running] = await Promise.all(members.map((member) => member.ready));
-    return {
-      backend: running,
-      count,
-      close,
-      executorFor: (source) => ({
-        backend: running,
-        workers: count,
-        execute: (study, tasks, hooks) => execute(members, source, study, tasks, hooks),
-      }),
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  const started = async (): Promise<readonly Member[]> => {
+    if (members.length === 0) members = Array.from({ length: count }, () => new Member(backend));
+    await Promise.all(members.map((member) => member.ready));
+    return members;
+  };
+  return {
+    backend: seen,
+    count,
+    close,
+    executorFor: (source) => ({
+      backend: seen,
+      workers: count,
+      execute: async (study, tasks, hooks) => {
+        if (tasks.length > 0) await execute(await started(), source, study, tasks, hooks);
+      },
+    }),
+  };
 }
 
 /** How long workers may take to end their tasks after one of them failed. */
@@ -123,8 +126,8 @@ type Progress = Omit<FromWorker & { kind: "progress" }, "kind">;
 
 /** One worker thread, seen from the main thread. */
 class Member {
-  /** How its backend describes itself; rejects when it can't be made. */
-  readonly ready: Promise<BackendLabel>;
+  /** Rejects where its backend can't be made. */
+  readonly ready: Promise<void>;
   private readonly worker: Worker;
   private onMessage: (message: FromWorker) => void = () => {};
   private onDeath: (error: unknown) => void = () => {};
@@ -144,7 +147,7 @@ class Member {
     this.ready = new Promise((resolve, reject) => {
       this.onDeath = reject;
       this.onMessage = (message) => {
-        if (message.kind === "ready") resolve(message.backend);
+        if (message.kind === "ready") resolve();
         if (message.kind === "failed") reject(received(message.error));
       };
     });

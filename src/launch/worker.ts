@@ -52,7 +52,7 @@ async function serve(port: NonNullable<typeof parentPort>, start: WorkerStart): 
       send({ kind: "failed", error: sent(error) });
     }
   });
-  send({ kind: "ready", backend: { name: backend.name, description: backend.description } });
+  send({ kind: "ready" });
 }
 
 interface Loaded {

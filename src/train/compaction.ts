@@ -16,6 +16,9 @@ export interface CompactionOptions {
   readonly kept: readonly { readonly number: number; readonly place: number }[];
 }
 
+/** At most so many lanes of a program of `lanes` are left when one of their own is worth its compilation. */
+export const compactionWidth = (lanes: number): number => Math.floor(0.75 * lanes);
+
 /** The smaller program, with everything that training goes on from; `from` is left as it is. */
 export function compacted({ training, backend, from, width, kept }: CompactionOptions): {
   program: LaneProgram;

@@ -12,6 +12,7 @@ export {
   stepEntry,
 } from "./names.js";
 export { type Predictions, predict } from "./predict.js";
+export { type ProgramBytes, programBytes } from "./programBytes.js";
 export type { LaneProgress, LaneSink, LearnedModel, ModelValues } from "./results.js";
 export type { LoopSnapshot } from "./snapshot.js";
 export { type CheckpointInterval, type TrainLanesOptions, trainLanes } from "./trainLanes.js";

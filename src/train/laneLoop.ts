@@ -10,7 +10,7 @@ import type { RunOutcome } from "../runs/summary.js";
 import { betterSide } from "../runs/summary.js";
 import { type BestEvaluation, BestParameters, laneOf } from "./bestParameters.js";
 import { type Closing, closingMeasures, finalMetrics } from "./closing.js";
-import { compacted } from "./compaction.js";
+import { compacted, compactionWidth } from "./compaction.js";
 import {
   hasExactLoss,
   type LaneTraining,
@@ -38,8 +38,6 @@ import {
 
 /** How long one call of the program should take: short enough to answer, long enough to be worth it. */
 const callTimeMs = 40;
-/** The program is compiled anew for the lanes that are left when they are at most this share of its lanes. */
-const compactBelow = 0.75;
 /** Final parameters are kept where a run has fewer numbers than this. */
 const keptParameters = 100;
 
@@ -349,7 +347,7 @@ export class LaneLoop {
   /** A smaller program for the lanes that are left, once it pays. */
   private compact(): void {
     const living = this.living();
-    if (living.length > compactBelow * this.places.length) return;
+    if (living.length > compactionWidth(this.places.length)) return;
     const { program, executable } = compacted({
       training: this.training,
       backend: this.backend,

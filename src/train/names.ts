@@ -1,5 +1,5 @@
 /** Names of a lane program's variables and entries, and whose history a variable holds. */
-import type { SplitName } from "../learn/datasets/dataset.js";
+import { type SplitName, splitNames } from "../learn/datasets/dataset.js";
 
 /** Names of the program's variables, by purpose. */
 export const names = {
@@ -28,6 +28,15 @@ const ofLanes: readonly string[] = ["parameter/", "state/", "slot/", "average/"]
 export function lifeOf(name: string): "lane" | "shared" | "written" {
   if (ofLanes.some((prefix) => name.startsWith(prefix))) return "lane";
   return name === names.step || name.startsWith("key/") ? "shared" : "written";
+}
+
+/** What a variable is for; "rest": counters, keys, hyperparameters, sums of evaluations. */
+export function purposeOf(name: string): "parameters" | "slots" | "sums" | "data" | "rest" {
+  const [kind] = name.split("/");
+  if (kind === "slot") return "slots";
+  if (kind === "accumulated") return "sums";
+  if (ofLanes.includes(`${kind}/`)) return "parameters";
+  return (splitNames as readonly string[]).includes(kind) ? "data" : "rest";
 }
 
 /** Entry of the training step; its trace "loss" is the batch's loss before the update. */

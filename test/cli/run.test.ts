@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { StudyMemory } from "../../src/lab/index.js";
 import { smallStudy, temporaryFolder } from "../launch/support.js";
 import { type Ended, json, slalom, start } from "./cli.js";
 
@@ -21,6 +22,7 @@ describe("slalom run and what reads its store", () => {
   it("trains a user's study in a folder without node_modules, summarises and draws it", () => {
     expect(first).toMatchObject({ code: 0 });
     expect(first.err).toMatch(/^linear regression\n3 runs · 2 optimizers · 1 seed · 50 steps · cpu \(/);
+    expect(first.err).toMatch(/\n1 worker takes about [\d.]+ [kM]B; [\d.]+ [MGT]B are available \(\w/);
     expect(first.err).toMatch(/\nTrained 3 of 3 runs in /);
     expect(first.out).toMatch(/^linear regression\n/);
     expect(first.out).toContain("Best settings");
@@ -131,12 +133,37 @@ describe("slalom run and what reads its store", () => {
     const softmax = (await json(folder.path, "explain mnist-softmax")) as unknown as {
       entries: { name: string; kernels: { kind: string; flops: number; shape: string }[] }[];
       peaks: { gemmGflops: number };
+      memory: StudyMemory;
     };
     const step = softmax.entries.find(({ name }) => name === "step");
     // Forward [100,784] x [784,10], and the gradient of the weights.
     const products = step?.kernels.filter(({ kind }) => kind === "gemm").map(({ flops }) => flops);
     expect(products).toEqual([2 * 100 * 784 * 10, 2 * 100 * 784 * 10]);
     expect(softmax.peaks.gemmGflops).toBeGreaterThan(0);
+    expect(out).toMatch(
+      /\n {2}parameters +128 B\n[\s\S]*\nthe program, 2 lanes +[\d.]+ kB\n[\s\S]*\navailable \(\w/,
+    );
+    // 784 weights and a bias for each of 10 classes; 70,000 images and labels of a byte, in the program and as loaded.
+    expect(softmax.memory).toMatchObject({ lanes: 1, ranks: 1, workers: 1, loadedDataBytes: 70_000 * 785 });
+    expect(softmax.memory.program[0]).toEqual({ what: "parameters", bytes: 31_360 + 64 });
+    expect(softmax.memory.programDataBytes).toBeGreaterThanOrEqual(70_000 * 785);
+  });
+
+  it("refuses what does not fit into memory before training, with the figures; explain shows them all the same", async () => {
+    // A Node process has more than that already.
+    const job = { SLURM_MEM_PER_NODE: "20" };
+    folder.file("large.ts", smallStudy.replace('"small"', '"large"'));
+    const { code, err } = await slalom(folder.path, "run large.ts --no-figures", job);
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /study "large": 1 worker takes [\d.]+ kB of memory, and 0 B are available \(Slurm job\)/,
+    );
+    expect(err).toMatch(/\n {2}slots of the optimizer +\d+ B\n/);
+    expect(err).not.toContain("    at ");
+    expect(readdirSync(join(folder.path, "runs/large/runs"))).toEqual([]);
+    const explained = await slalom(folder.path, "explain large.ts", job);
+    expect(explained).toMatchObject({ code: 0 });
+    expect(explained.out).toMatch(/\navailable \(Slurm job\) +0 B\n/);
   });
 
   it("colours its output only where it is asked to, or on a terminal", async () => {

@@ -1,7 +1,6 @@
 /** A study as work: its runs, its tasks, their labels; what it needs before it starts. */
 import { describe, expect, test } from "vitest";
 import { type StudyOptions, study } from "../../src/lab/index.js";
-import { checkMemory, laneLimit } from "../../src/lab/memory.js";
 import {
   checkMetrics,
   configurationsOf,
@@ -225,40 +224,5 @@ describe("before training", () => {
       targets: [{ metric: "parameter.W", value: -1 }],
     });
     checkMetrics(exact, undefined);
-  });
-
-  test("a study too large for the machine is refused with the figures", async () => {
-    const dataset = await source.load();
-    const asked = small();
-    const tasks = tasksFor(configurationsOf(asked, dataset, [0, 1], "cpu"), { workers: 2, maxLanes: 64 });
-    checkMemory(asked, dataset, tasks, { workers: 2 });
-    // Data twice: 250 examples of 2 floats and a label; 6 lanes of 9 numbers: parameter, gradient, one slot.
-    const labelBytes = dataset.train.targets.data.BYTES_PER_ELEMENT;
-    const needed = 2 * (2 * 250 * (8 + labelBytes) + 6 * 3 * 9 * 4);
-    checkMemory(asked, dataset, tasks, { workers: 2, availableBytes: needed });
-    expect(() => checkMemory(asked, dataset, tasks, { workers: 2, availableBytes: needed - 1 })).toThrow(
-      /study "blobs-softmax": 2 workers need at least .* GiB \(each .* for data and .* for lanes\), and the machine has .*\. Use fewer workers/,
-    );
-    checkMemory(asked, dataset, tasks, { workers: 1, availableBytes: needed / 2 });
-    const huge = {
-      ...dataset,
-      train: {
-        ...dataset.train,
-        inputs: { ...dataset.train.inputs, data: { byteLength: 6 * 2 ** 30 } as never },
-      },
-    };
-    expect(() => checkMemory(asked, huge, tasks, { workers: 2, availableBytes: 8 * 2 ** 30 })).toThrow(
-      /2 workers need at least 24 GiB \(each 12 for data and .*\), and the machine has 8\.0\./,
-    );
-  });
-
-  test("large models train with fewer lanes", async () => {
-    const dataset = await source.load();
-    expect(laneLimit(small(), dataset)).toBe(64);
-    // Weights of 2 inputs and biases, then weights to 3 classes and their biases.
-    const hidden = (units: number) =>
-      small({ problem: classificationProblem({ dataset: source, model: perceptron({ hidden: [units] }) }) });
-    expect(laneLimit(hidden(100_000), dataset)).toBe(Math.floor((8 << 20) / (600_003 * 4)));
-    expect(laneLimit(hidden(4_000_000), dataset)).toBe(1);
   });
 });

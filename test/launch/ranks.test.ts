@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { study } from "../../src/lab/index.js";
 import { makeBackend } from "../../src/launch/backendChoice.js";
 import { predictRanks } from "../../src/launch/rankChoice.js";
-import { startWorkers } from "../../src/launch/threads.js";
+import { openWorkers } from "../../src/launch/threads.js";
 import { blobs } from "../../src/learn/datasets/index.js";
 import { softmaxRegression } from "../../src/learn/models/index.js";
 import { sgd } from "../../src/learn/optimizers/index.js";
@@ -24,7 +24,7 @@ const small = (batchSize: number) =>
 
 test("more workers times ranks than cores are refused", async () => {
   const ranks = availableParallelism() + 1;
-  await expect(startWorkers({ backend: { backend: "cpu", gemm: "wasm", ranks }, count: 1 })).rejects.toThrow(
+  await expect(openWorkers({ backend: { backend: "cpu", gemm: "wasm", ranks }, count: 1 })).rejects.toThrow(
     /1 worker of \d+ ranks were asked for, .*; expected workers times ranks of at most that/,
   );
 });

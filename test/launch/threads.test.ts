@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { inThread, runStudy, type StudyProgress } from "../../src/lab/index.js";
 import { makeBackend } from "../../src/launch/backendChoice.js";
 import { loadStudies, sourcesOf } from "../../src/launch/studySource.js";
-import { startWorkers } from "../../src/launch/threads.js";
+import { openWorkers } from "../../src/launch/threads.js";
 import { loadStudy, openStore } from "../../src/runs/index.js";
 import { smallStudy, temporaryFolder } from "./support.js";
 
@@ -18,7 +18,7 @@ async function runFile(
   options: { root: string; signal?: AbortSignal; onProgress?: (p: StudyProgress) => void },
 ) {
   const [study] = await loadStudies(path);
-  const workers = await startWorkers({ backend: cpu, count: Math.min(2, availableParallelism()) });
+  const workers = await openWorkers({ backend: cpu, count: Math.min(2, availableParallelism()) });
   try {
     const executor = workers.executorFor(sourcesOf(path, [study])[0]);
     return await runStudy(study, { ...options, store: openStore(options.root), executor });
@@ -73,12 +73,41 @@ describe("worker threads", () => {
     expect(runs.every(({ status }) => status !== "running")).toBe(true);
   });
 
+  it("start with the first task: a study that does not fit into memory, or has all of its runs, starts none", async () => {
+    const threads = () => (process.report.getReport() as unknown as { workers: object[] }).workers.length;
+    const path = folder.file("small.ts", smallStudy);
+    const [study] = await loadStudies(path);
+    const before = threads();
+    const workers = await openWorkers({ backend: cpu, count: 1 });
+    const executor = workers.executorFor(sourcesOf(path, [study])[0]);
+    const store = openStore(`${folder.path}/memory`);
+    try {
+      expect(workers.backend).toMatchObject({ name: "cpu", ranks: 1 });
+      expect(workers.backend.description).toMatch(/^cpu \(WebAssembly /);
+      await expect(
+        runStudy(study, { store, executor, available: { bytes: 100, limit: "control group" } }),
+      ).rejects.toThrow(
+        /^study "small": 1 worker takes [\d.]+ [kM]B of memory, and 100 B are available \(control group\)/,
+      );
+      expect(threads()).toBe(before);
+      expect(await runStudy(study, { store, executor })).toMatchObject({ runsTrained: 3 });
+      expect(threads()).toBe(before + 1);
+    } finally {
+      await workers.close();
+    }
+    const again = await openWorkers({ backend: cpu, count: 1 });
+    const resumed = again.executorFor(sourcesOf(path, [study])[0]);
+    expect(await runStudy(study, { store, executor: resumed })).toMatchObject({ runsTrained: 0 });
+    expect(threads()).toBe(before);
+    await again.close();
+  });
+
   it("refuse more workers than cores, and a backend that can't be made", async () => {
-    await expect(startWorkers({ backend: cpu, count: 10_000 })).rejects.toThrow(
+    await expect(openWorkers({ backend: cpu, count: 10_000 })).rejects.toThrow(
       /10000 workers were asked for, and this machine gives \d+ cores?; expected 1 to/,
     );
     await expect(
-      startWorkers({ backend: { backend: "cpu", gemm: "nothing" as "wasm" }, count: 1 }),
+      openWorkers({ backend: { backend: "cpu", gemm: "nothing" as "wasm" }, count: 1 }),
     ).rejects.toThrow(/unknown matrix library "nothing"/);
   });
 });

@@ -4,6 +4,7 @@ import { invariant, SlalomError, unknownName } from "../../base/errors.js";
 import { sizeOf } from "../../base/shape.js";
 import { checkSteps, checkValues, type Executable } from "../../compile/backend.js";
 import type { Plan, PlanBuffer } from "../../compile/plan.js";
+import { mostMemoryBytes } from "./memoryLayout.js";
 import type { MemoryPool } from "./memoryPool.js";
 import { type RankLibraries, RankProgram } from "./rankProgram.js";
 import { breakMeeting, isBroken } from "./ranks/barrier.js";
@@ -127,17 +128,14 @@ export class CpuExecutable implements Executable {
 
 const defaultPatienceMs = 120_000;
 
-/** What a WebAssembly memory with 32-bit addresses can hold. */
-const mostBytes = 2 ** 32 - 65536;
-
 function checkFits(plan: Plan, bytes: number): void {
-  if (bytes <= mostBytes) return;
+  if (bytes <= mostMemoryBytes) return;
   const largest = [...plan.buffers].sort(
     (a, b) => sizeOf(b.shape) * bytesOf(b.dtype) - sizeOf(a.shape) * bytesOf(a.dtype),
   )[0];
   throw new SlalomError(
     "device",
-    `program ${plan.name}: needs ${mebibytes(bytes)} MiB, and a program can have ${mebibytes(mostBytes)} MiB; its largest tensor is ${largest.name} with ${mebibytes(sizeOf(largest.shape) * bytesOf(largest.dtype))} MiB. Use fewer lanes, a smaller batch or a smaller model.`,
+    `program ${plan.name}: needs ${mebibytes(bytes)} MiB, and a program can have ${mebibytes(mostMemoryBytes)} MiB; its largest tensor is ${largest.name} with ${mebibytes(sizeOf(largest.shape) * bytesOf(largest.dtype))} MiB. Use fewer lanes, a smaller batch or a smaller model.`,
   );
 }
 

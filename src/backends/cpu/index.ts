@@ -8,6 +8,7 @@ import { withoutStrips } from "../../compile/stripParts.js";
 import { selectConvolution } from "./convolution/index.js";
 import { CpuExecutable } from "./executable.js";
 import { type GemmChoice, type GemmLibrary, selectGemm } from "./gemm/index.js";
+import { memoryLayout, mostMemoryBytes } from "./memoryLayout.js";
 import { MemoryPool } from "./memoryPool.js";
 import { Followers } from "./ranks/followers.js";
 import { detectFeatures } from "./wasm/index.js";
@@ -47,6 +48,7 @@ export function cpuBackend(options: CpuBackendOptions = {}): CpuBackend {
   const features = { relaxedSimd: detected.relaxedSimd && options.relaxedSimd !== false };
   const { library: gemm } = selectGemm({ library: choice, searchPaths });
   const memories = new MemoryPool();
+  const convolution = selectConvolution(gemm);
   const followers =
     ranks > 1 ? new Followers({ ranks, patienceMs, gemm: choice, searchPaths, features }) : undefined;
   const found = [
@@ -71,13 +73,17 @@ export function cpuBackend(options: CpuBackendOptions = {}): CpuBackend {
       checkPrecision(plan, gemm);
       return new CpuExecutable(plan, program.traceCapacity, {
         gemm,
-        convolution: selectConvolution(gemm),
+        convolution,
         features,
         memories,
         patienceMs,
         ...(followers && { followers }),
       });
     },
+    memoryOf: (plan) => ({
+      workspaceBytes: memoryLayout(plan, { gemm, convolution }).bytes - plan.arenaBytes,
+      mostBytes: mostMemoryBytes,
+    }),
     close: async () => followers?.close(),
   };
 }

@@ -4,9 +4,9 @@ import { planForRank } from "../../compile/planForRank.js";
 import type { BoundConvolution, ConvolutionLibrary } from "./convolution/index.js";
 import { type EmittedPlan, emitPlan, exportedEntry } from "./emitPlan.js";
 import type { BoundGemm, GemmLibrary } from "./gemm/index.js";
-import { convolutionSpec, prepareLibraryCall } from "./libraryCalls.js";
+import { prepareLibraryCall } from "./libraryCalls.js";
 import { mathImports } from "./loops/index.js";
-import { meetingBytes } from "./ranks/barrier.js";
+import { type MemoryLayout, memoryLayout } from "./memoryLayout.js";
 import {
   compileModule,
   instantiate,
@@ -25,47 +25,39 @@ export interface RankLibraries {
 export class RankProgram {
   readonly plan: Plan;
   private readonly emitted: EmittedPlan;
-  private readonly gemmBytes: number;
-  private readonly convolutionBytes: number;
+  private readonly layout: MemoryLayout;
   private exports: WasmExports | undefined;
   private convolutions: BoundConvolution | undefined;
   private products: BoundGemm | undefined;
 
   /** @param patienceMs how long it waits for the other ranks at a meeting */
   constructor(
-    private readonly whole: Plan,
+    whole: Plan,
     private readonly rank: number,
     private readonly libraries: RankLibraries,
     patienceMs: number,
   ) {
     this.plan = planForRank(whole, rank);
     const { ranks, arenaBytes: offset } = whole;
-    const { gemm, convolution, features } = libraries;
     this.emitted = emitPlan(
       this.plan,
-      features,
+      libraries.features,
       ranks === 1 ? undefined : { ranks, rank, offset, patienceMs },
     );
-    const specs = this.emitted.libraryCalls
-      .filter((kernel) => kernel.kind === "convolution")
-      .map(convolutionSpec);
-    this.gemmBytes = aligned(gemm.workspaceBytes);
-    this.convolutionBytes = aligned(convolution.workspaceBytes(specs));
+    this.layout = memoryLayout(whole, libraries);
   }
 
-  /** Bytes of memory that all ranks need together: they run the same library calls. */
+  /** Bytes of memory that all ranks need together. */
   get bytes(): number {
-    const { arenaBytes, ranks } = this.whole;
-    return arenaBytes + meetingBytes(ranks) + ranks * (this.gemmBytes + this.convolutionBytes);
+    return this.layout.bytes;
   }
 
   /** Makes it ready to run in `memory`. */
   bind(memory: WasmMemory): void {
-    const { arenaBytes, ranks } = this.whole;
     const { gemm, convolution } = this.libraries;
-    const workspace = arenaBytes + meetingBytes(ranks) + this.rank * (this.gemmBytes + this.convolutionBytes);
-    this.products = gemm.bind(memory, workspace);
-    this.convolutions = convolution.bind(memory, workspace + this.gemmBytes, this.products);
+    const { gemmAt, convolutionAt } = this.layout.workspaces[this.rank];
+    this.products = gemm.bind(memory, gemmAt);
+    this.convolutions = convolution.bind(memory, convolutionAt, this.products);
     const bound = { gemm: this.products, convolution: this.convolutions };
     const { bytes, libraryCalls } = this.emitted;
     this.exports = instantiate(compileModule(bytes), {
@@ -86,5 +78,3 @@ export class RankProgram {
     this.products?.release?.();
   }
 }
-
-const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;

@@ -1,5 +1,8 @@
 /** Ranks as threads over one memory: what they share, what each has, how a failure ends. */
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
 import { afterAll, describe, expect, test } from "vitest";
 import { selectConvolution } from "../../../src/backends/cpu/convolution/index.js";
@@ -158,14 +161,21 @@ test("a closed backend compiles no more", async () => {
 });
 
 test("a process with idle ranks ends by itself", () => {
+  const dist = new URL("../../../dist", import.meta.url).pathname;
   const script = `
-    import { cpuBackend } from "./dist/backends/cpu/index.js";
-    cpuBackend({ ranks: 3 });
-    console.log("made");
+    import { cpuBackend } from "${dist}/backends/cpu/index.js";
+    import { add, allReduceSum, variable } from "${dist}/graph/index.js";
+    const n = variable("n", []);
+    const entries = { step: { updates: { n: allReduceSum(add(n, 1)) }, traces: {} } };
+    const program = { name: "idle", variables: { n }, entries, traceCapacity: 1, ranks: 3 };
+    const executable = cpuBackend({ ranks: 3 }).compile(program);
+    executable.run("step");
+    console.log(executable.read("n")[0]);
   `;
-  const printed = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
-    encoding: "utf8",
-    timeout: 60_000,
-  });
-  expect(printed).toBe("made\n");
+  const folder = mkdtempSync(join(tmpdir(), "slalom-idle-"));
+  const file = join(folder, "idle.mjs");
+  writeFileSync(file, script);
+  const printed = execFileSync(process.execPath, [file], { encoding: "utf8", timeout: 60_000 });
+  rmSync(folder, { recursive: true });
+  expect(printed).toBe("3\n");
 }, 60_000);

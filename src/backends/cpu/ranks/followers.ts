@@ -25,27 +25,14 @@ interface Follower {
 
 export class Followers {
   private readonly control: Int32Array;
-  private readonly members: readonly Follower[];
+  private members: readonly Follower[] = [];
   private sent = 0;
   private programs = 0;
   /** Why they can do nothing more. */
   private dead: SlalomError | undefined;
 
-  /** Starts the threads; they end with this one, and idle ones do not keep the process alive. */
   constructor(private readonly options: FollowersOptions) {
-    const { ranks, gemm, searchPaths, features } = options;
-    this.control = new Int32Array(new SharedArrayBuffer(4 * controlInts(ranks)));
-    this.members = Array.from({ length: ranks - 1 }, (_, i): Follower => {
-      const { port1, port2 } = new MessageChannel();
-      const start: FollowerStart = { rank: i + 1, control: this.control, gemm, searchPaths, features };
-      const worker = new Worker(followerUrl(), {
-        workerData: { ...start, port: port2 },
-        transferList: [port2],
-      });
-      worker.unref();
-      port1.unref();
-      return { rank: i + 1, worker, port: port1 };
-    });
+    this.control = new Int32Array(new SharedArrayBuffer(4 * controlInts(options.ranks)));
   }
 
   /** A number for a program, by which they know it. */
@@ -53,9 +40,10 @@ export class Followers {
     return this.programs++;
   }
 
-  /** Hands `message` to all; they begin at once. */
+  /** Hands `message` to all; they begin at once. The first message starts them. */
   begin(message: ToFollower): void {
     if (this.dead) throw this.dead;
+    if (this.members.length === 0) this.members = this.started();
     for (const { port } of this.members) port.postMessage(message);
     this.sent++;
     Atomics.add(this.control, turnAt, 1);
@@ -83,6 +71,22 @@ export class Followers {
     this.dead ??= new SlalomError("device", "ranks: the backend is closed; expected an open one.");
     await Promise.all(this.members.map(({ worker }) => worker.terminate()));
     for (const { port } of this.members) port.close();
+  }
+
+  /** The threads; they end with this one, and idle ones do not keep the process alive. */
+  private started(): Follower[] {
+    const { ranks, gemm, searchPaths, features } = this.options;
+    return Array.from({ length: ranks - 1 }, (_, i): Follower => {
+      const { port1, port2 } = new MessageChannel();
+      const start: FollowerStart = { rank: i + 1, control: this.control, gemm, searchPaths, features };
+      const worker = new Worker(followerUrl(), {
+        workerData: { ...start, port: port2 },
+        transferList: [port2],
+      });
+      worker.unref();
+      port1.unref();
+      return { rank: i + 1, worker, port: port1 };
+    });
   }
 
   private await(rank: number): void {
