@@ -9,6 +9,7 @@ import { SlalomError } from "../base/errors.js";
 import {
   decode,
   encode,
+  firstDifference,
   type RunConfiguration,
   readSafetensors,
   runId,
@@ -26,6 +27,8 @@ export interface CheckpointHead {
   readonly path: string;
   readonly step: number;
   readonly runs: readonly string[];
+  /** What each of them is, in the same order. */
+  readonly configurations?: readonly RunConfiguration[];
   /** Numbers of the lanes that had ended. */
   readonly ended: readonly number[];
 }
@@ -38,18 +41,14 @@ export function checkpointPath(folder: string, configurations: readonly RunConfi
 
 /** Replaces the task's checkpoint; the one before stays whole until this one is on the device. */
 export function saveCheckpoint(path: string, task: Task, { tensors, ...loop }: LoopSnapshot): void {
-  writeSafetensors(
-    path,
-    {
-      tensors,
-      metadata: {
-        format: checkpointFormat,
-        runs: JSON.stringify(task.configurations.map(runId)),
-        loop: encode(loop),
-      },
-    },
-    asideOf(path),
-  );
+  const said = {
+    format: checkpointFormat,
+    runs: JSON.stringify(task.configurations.map(runId)),
+    configurations: encode(task.configurations),
+    loop: encode(loop),
+  };
+  const metadata = { ...said, checksum: checksumOf(tensors, said) };
+  writeSafetensors(path, { tensors, metadata }, asideOf(path));
   flushFolder(dirname(path));
 }
 
@@ -61,7 +60,21 @@ export function removeCheckpoint(path: string): void {
 
 const asideOf = (path: string): string => join(dirname(path), `.${basename(path)}.aside`);
 
-/** @throws SlalomError "store" for a file that is broken or of a newer version */
+/** SHA-256 of everything that a checkpoint says: a disk may change a bit and leave the form whole. */
+function checksumOf(
+  tensors: LoopSnapshot["tensors"],
+  said: Readonly<Record<string, string | undefined>>,
+): string {
+  const hash = createHash("sha256");
+  for (const [name, { dtype, shape, data }] of Object.entries(tensors)) {
+    hash.update(JSON.stringify([name, dtype, shape]));
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  const { checksum: _own, ...rest } = said;
+  return hash.update(JSON.stringify(Object.entries(rest))).digest("hex");
+}
+
+/** @throws SlalomError "store" for a file that is broken, damaged or of a newer version */
 export function loadCheckpoint(path: string): { head: CheckpointHead; snapshot: LoopSnapshot } {
   const { tensors, metadata } = readSafetensors(path);
   if (metadata.format !== checkpointFormat || metadata.runs === undefined || metadata.loop === undefined) {
@@ -70,16 +83,27 @@ export function loadCheckpoint(path: string): { head: CheckpointHead; snapshot: 
       `${path} is no checkpoint of this version (format ${metadata.format ?? "absent"}; expected ${checkpointFormat}). Delete it, and its runs begin anew.`,
     );
   }
+  if (metadata.checksum !== undefined && metadata.checksum !== checksumOf(tensors, metadata)) {
+    throw new SlalomError(
+      "store",
+      `${path} is damaged: what it holds does not match its checksum. Restore it from a copy, or delete it, and its runs begin anew.`,
+    );
+  }
   const loop = decode(metadata.loop) as Omit<LoopSnapshot, "tensors">;
   const runs = JSON.parse(metadata.runs) as string[];
   const living = new Set(loop.lanes.map(({ number }) => number));
   const ended = runs.map((_, lane) => lane).filter((lane) => !living.has(lane));
-  return { head: { path, step: loop.step, runs, ended }, snapshot: { ...loop, tensors } };
+  const configurations = metadata.configurations && (decode(metadata.configurations) as RunConfiguration[]);
+  return {
+    head: { path, step: loop.step, runs, ...(configurations && { configurations }), ended },
+    snapshot: { ...loop, tensors },
+  };
 }
 
 /**
  * Tasks that go on from the study's checkpoints, and the runs that are left for others. A checkpoint serves if all runs
- * that trained in it are missing; one that serves nobody is removed.
+ * that trained in it are missing; one that serves nobody is removed, and one of another backend's runs is left to it.
+ * @throws SlalomError "store" for a checkpoint of runs that the study does not have, with the first difference
  */
 export function checkpointedTasks(
   stored: StoredStudyHandle,
@@ -89,24 +113,51 @@ export function checkpointedTasks(
   const byId = new Map(all.map((run) => [runId(run.configuration), run]));
   return checkpointFiles(stored.checkpointFolder).flatMap((path) => {
     const { head } = loadCheckpoint(path);
-    const runs = head.runs.map((id) => byId.get(id));
+    const runs = head.runs.flatMap((id) => byId.get(id) ?? []);
+    if (runs.length < head.runs.length) {
+      const here = all.map(({ configuration }) => configuration);
+      checkForeign(head, here);
+      return [];
+    }
     const isEnded = new Set(head.ended);
-    const serves = runs.every((run, lane) => run && (isEnded.has(lane) || missing.has(run.configuration)));
-    if (!serves) {
+    if (!runs.every((run, lane) => isEnded.has(lane) || missing.has(run.configuration))) {
       removeCheckpoint(path);
       return [];
     }
-    const present = runs.map((run) => run!);
-    const { choice, configuration } = present[0];
+    const { choice, configuration } = runs[0];
     return [
       {
         choice,
         seed: configuration.seed,
-        configurations: present.map((run) => run.configuration),
+        configurations: runs.map((run) => run.configuration),
         checkpoint: { path, step: head.step, ended: head.ended },
       },
     ];
   });
+}
+
+/** Throws unless the checkpoint is of runs of this study on another backend. */
+function checkForeign(
+  { path, runs, configurations = [] }: CheckpointHead,
+  here: readonly RunConfiguration[],
+): void {
+  const known = new Set(here.map(runId));
+  const lane = runs.findIndex((id) => !known.has(id));
+  const there = configurations[lane];
+  const differenceTo = (one: RunConfiguration) => firstDifference({ ...there, backend: one.backend }, one);
+  if (there && here.some((one) => differenceTo(one) === undefined)) return;
+  const isAlike = (one: RunConfiguration): boolean =>
+    one.optimizer === there.optimizer &&
+    one.seed === there.seed &&
+    encode(one.hyperparameters) === encode(there.hyperparameters);
+  const difference = there && differenceTo(here.find(isAlike) ?? here[0]);
+  const named = difference
+    ? `${difference.path} is ${difference.left} there and ${difference.right} here`
+    : `it has the run ${runs[lane]}, which is not here`;
+  throw new SlalomError(
+    "store",
+    `${path} is a checkpoint of another study: ${named}. Move it to where it belongs, or delete it.`,
+  );
 }
 
 function checkpointFiles(folder: string): string[] {

@@ -2,9 +2,10 @@
  * Whoever trains the tasks of a study. Results go from the training thread straight into the store; only
  * progress comes back.
  */
+import { basename } from "node:path";
 import type { Backend } from "../compile/backend.js";
 import type { Dataset } from "../learn/datasets/dataset.js";
-import { makeFolder, type RunWriter, runId, type Store } from "../runs/index.js";
+import { makeFolderWithin, type RunWriter, runId, type Store } from "../runs/index.js";
 import { trainLanes } from "../train/index.js";
 import { checkpointPath, loadCheckpoint, removeCheckpoint, saveCheckpoint } from "./checkpoints.js";
 import type { TaskProgress } from "./progress.js";
@@ -105,7 +106,7 @@ export async function executeTask(
           save(snapshot) {
             // Rows first: a checkpoint counts on those of its past.
             for (const writer of writers.values()) writer.sync();
-            makeFolder(stored.checkpointFolder);
+            makeFolderWithin(stored.folder, basename(stored.checkpointFolder));
             saveCheckpoint(path, task, snapshot);
           },
         },
@@ -118,9 +119,18 @@ export async function executeTask(
       },
     );
   } catch (error) {
-    for (const writer of writers.values()) writer.fail(error);
+    for (const writer of writers.values()) failQuietly(writer, error);
     throw error;
   }
   if (!signal?.aborted) removeCheckpoint(path);
   onProgress({ step: 0, losses: {}, ended: takeEnded() });
+}
+
+/** Where the store itself is what failed, the error that says so counts, not that it can't be written there. */
+function failQuietly(writer: RunWriter, error: unknown): void {
+  try {
+    writer.fail(error);
+  } catch {
+    // The run stands as unfinished, and is trained again.
+  }
 }

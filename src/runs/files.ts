@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -12,6 +13,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -104,6 +106,14 @@ export const readText = (path: string): string | undefined =>
 
 export const makeFolder = (path: string): void => {
   guarded("make the folder", path, () => mkdirSync(path, { recursive: true }));
+};
+
+/** Makes the folder in one that exists: nothing is made anew of a study that was moved away. */
+export const makeFolderWithin = (parent: string, name: string): void => {
+  const path = join(parent, name);
+  guarded("make the folder", path, () => {
+    if (statSync(parent).isDirectory() && !existsSync(path)) mkdirSync(path);
+  });
 };
 
 /** Runs `action`; an error of the file system becomes a SlalomError that names `path` and the remedy. */

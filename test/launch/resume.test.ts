@@ -1,13 +1,13 @@
-/** Trainings that are killed, stopped by signals or run out of disk, and go on bit for bit as if nothing had happened. */
-import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+/** Grids that are killed or stopped by signals, and go on bit for bit as if nothing had happened. */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import { keyFromSeed, randomBits, uniformFromBits } from "../../src/base/random.js";
-import { loadStudy, readSafetensors, type StoredRun } from "../../src/runs/index.js";
-import { slalom, start } from "../cli/cli.js";
+import { readSafetensors } from "../../src/runs/index.js";
+import { start } from "../cli/cli.js";
+import { namesIn, newest, outcomes } from "./outcomes.js";
 
 const root = mkdtempSync(join(tmpdir(), "slalom-resume-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -33,37 +33,13 @@ export default study({
 });
 `;
 
-interface Outcome {
-  readonly status: string;
-  readonly rows: readonly (readonly [string, readonly number[]])[];
-  readonly model: string | undefined;
-}
-
-/** What must not depend on interruptions: all but times. */
-const outcomeOf = ({ folder, status, rows, summary }: StoredRun): Outcome => {
-  const all = rows();
-  const { timeS: _time, targets: _targets, ...rest } = summary!;
-  const models = ["last", "best"].map((which) => {
-    const path = join(folder, `${which}.safetensors`);
-    return status === "completed" ? readFileSync(path).toString("base64") : undefined;
-  });
-  return {
-    status,
-    rows: all.metrics.map((metric) => [metric, [...all.curve(metric).value, ...all.curve(metric).step]]),
-    model: JSON.stringify([rest, models]),
-  };
-};
-
-const outcomes = (out: string): Record<string, Outcome> =>
-  Object.fromEntries(loadStudy(join(out, "killed")).runs.map((run) => [run.id, outcomeOf(run)]));
-
 describe("a training that is killed", () => {
   test("goes on bit for bit, wherever SIGKILL met it", async () => {
     const folder = mkdtempSync(join(root, "kill-"));
     writeFileSync(join(folder, "study.ts"), file(12_000));
     const words = (out: string) => ["run", "study.ts", "--no-figures", "--out", out];
     expect((await start(folder, words("whole")).ended).code).toBe(0);
-    const expected = outcomes(join(folder, "whole"));
+    const expected = outcomes(join(folder, "whole"), "killed");
     expect(
       Object.values(expected)
         .map(({ status }) => status)
@@ -100,7 +76,7 @@ describe("a training that is killed", () => {
     if (kills === 40) expect((await start(folder, words("torn")).ended).code).toBe(0);
     expect(kills).toBeGreaterThan(3);
     expect(resumed).toBeGreaterThan(3);
-    expect(outcomes(join(folder, "torn"))).toEqual(expected);
+    expect(outcomes(join(folder, "torn"), "killed")).toEqual(expected);
     expect(readdirSync(join(folder, "torn/killed/checkpoints"))).toEqual([]);
   }, 120_000);
 });
@@ -127,93 +103,10 @@ describe("signals", () => {
       expect(err).toContain("Everything is kept in kept; the same command goes on from there.");
       expect(readdirSync(join(folder, "kept/killed/checkpoints")).length).toBeGreaterThan(0);
       expect((await start(folder, words).ended).code).toBe(0);
-      expect(outcomes(join(folder, "kept"))).toEqual(outcomes(join(folder, "whole")));
+      expect(outcomes(join(folder, "kept"), "killed")).toEqual(outcomes(join(folder, "whole"), "killed"));
     },
     60_000,
   );
 });
 
-/** When a checkpoint was last put in place; 0 where there is none. */
-function newest(folder: string): number {
-  try {
-    const names = readdirSync(folder).filter((name) => name.endsWith(".safetensors"));
-    return Math.max(0, ...names.map((name) => statSync(join(folder, name)).mtimeMs));
-  } catch {
-    return 0;
-  }
-}
-
-const started = (runs: string): boolean => {
-  try {
-    return readdirSync(runs).length >= 3;
-  } catch {
-    return false;
-  }
-};
-
-describe("bad days", () => {
-  async function interrupted(): Promise<string> {
-    const folder = mkdtempSync(join(root, "bad-"));
-    writeFileSync(join(folder, "study.ts"), file(200_000, "checkpointEvery: { minutes: 60 },"));
-    const running = start(folder, ["run", "study.ts", "--no-figures", "--out", "kept"]);
-    while (!started(join(folder, "kept/killed/runs"))) await setTimeout(20);
-    await setTimeout(200);
-    running.process.kill("SIGTERM");
-    expect((await running.ended).code).toBe(75);
-    return folder;
-  }
-
-  test("a checkpoint of another model names the first difference; a broken one says what to do", async () => {
-    const folder = await interrupted();
-    const study = join(folder, "study.ts");
-    writeFileSync(study, readFileSync(study, "utf8").replace("[24, 16]", "[24, 17]"));
-    const other = await slalom(folder, "run study.ts --no-figures --out kept");
-    expect(other.code).toBe(1);
-    expect(other.err).toContain('study "killed" is stored with other settings: problemOptions.model.hidden');
-    writeFileSync(study, readFileSync(study, "utf8").replace("[24, 17]", "[24, 16]"));
-    const checkpoints = join(folder, "kept/killed/checkpoints");
-    const [name] = readdirSync(checkpoints);
-    const path = join(checkpoints, name);
-    writeFileSync(path, readFileSync(path).subarray(0, 5000));
-    const broken = await slalom(folder, "run study.ts --no-figures --out kept");
-    expect(broken.code).toBe(1);
-    expect(broken.err).toMatch(/is no whole safetensors file: .*\. Delete it, or restore it from a copy\./);
-  }, 60_000);
-
-  test("a file-size limit, as a full disk, leaves the last checkpoint whole", async () => {
-    const folder = await interrupted();
-    const checkpoints = join(folder, "kept/killed/checkpoints");
-    const contents = () =>
-      readdirSync(checkpoints).map((name) => [name, readFileSync(join(checkpoints, name), "base64")]);
-    const before = contents();
-    const main = new URL("../../dist/cli/main.js", import.meta.url).pathname;
-    writeFileSync(join(folder, "study.ts"), file(200_000));
-    // Blocks of 1024 bytes: rows fit, checkpoints do not.
-    const script = `ulimit -f 8; trap '' XFSZ; exec "$0" "$1" run study.ts --no-figures --out kept`;
-    const limited = spawnSync("bash", ["-c", script, process.execPath, main], {
-      cwd: folder,
-      encoding: "utf8",
-    });
-    expect(limited.status).toBe(1);
-    expect(limited.stderr).toMatch(/can't write .*safetensors/);
-    // Nothing half-written is left, and what was there is as it was.
-    expect(contents()).toEqual(before);
-  }, 60_000);
-
-  test.skipIf(process.getuid?.() === 0)(
-    "a read-only folder is an error with a remedy",
-    async () => {
-      const folder = await interrupted();
-      const checkpoints = join(folder, "kept/killed/checkpoints");
-      chmodSync(checkpoints, 0o555);
-      const running = start(folder, ["run", "study.ts", "--no-figures", "--out", "kept"]);
-      await setTimeout(1500);
-      running.process.kill("SIGTERM");
-      const { code, err } = await running.ended;
-      chmodSync(checkpoints, 0o755);
-      expect(code).toBe(1);
-      expect(err).toMatch(/can't write .*no permission/);
-    },
-    60_000,
-  );
-});
+const started = (runs: string): boolean => namesIn(runs).length >= 3;
