@@ -5,22 +5,22 @@ import type { Product, Roofs, StepWork } from "./specification.js";
 /** Products of an entry, and the least bytes: each variable that a step must touch once, each state twice. */
 export function workOf(plan: Plan, entry: string, batchBytes: number): StepWork {
   const { kernels } = plan.entries[entry];
-  const products = kernels.flatMap((kernel): Product[] => {
-    switch (kernel.kind) {
-      case "convolution":
-        return [productOf(kernel)];
-      case "gemm":
-        return [matrixProduct(kernel)];
-      case "strips":
-        // Each rank makes its share of the rows of all of them.
-        return kernel.products.map((product) => ({
-          ...matrixProduct(product),
-          count: 1 / kernel.products.length,
-        }));
-      default:
-        return [];
-    }
-  });
+  const products = kernels.flatMap((kernel): Product[] =>
+    kernel.kind === "convolution"
+      ? [productOf(kernel)]
+      : kernel.kind === "gemm"
+        ? [
+            {
+              m: kernel.m,
+              n: kernel.n,
+              k: kernel.k,
+              transA: kernel.a.transposed,
+              transB: kernel.b.transposed,
+              count: kernel.batch.reduce((a, b) => a * b, 1),
+            },
+          ]
+        : [],
+  );
   const states = plan.buffers.filter(({ name }) => name.startsWith("parameter/") || name.startsWith("slot/"));
   const stateBytes = states.reduce(
     (sum, { shape, dtype }) => sum + shape.reduce((a, b) => a * b, 1) * (dtype === "float64" ? 8 : 4),
@@ -28,15 +28,6 @@ export function workOf(plan: Plan, entry: string, batchBytes: number): StepWork 
   );
   return { products, bytes: batchBytes + 2 * stateBytes };
 }
-
-const matrixProduct = ({ m, n, k, a, b, batch }: Kernel & { kind: "gemm" }): Product => ({
-  m,
-  n,
-  k,
-  transA: a.transposed,
-  transB: b.transposed,
-  count: batch.reduce((product, extent) => product * extent, 1),
-});
 
 /** The product that a convolution is, of patches and filters: its arithmetic, whoever does it. */
 function productOf(kernel: Kernel & { kind: "convolution" }): Product {

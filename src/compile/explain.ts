@@ -14,7 +14,6 @@ import type {
   Plan,
   PoolKernel,
   ScatterAddKernel,
-  StripsKernel,
 } from "./plan.js";
 
 /** What one thread of the machine reaches. */
@@ -153,8 +152,6 @@ function count(plan: Plan, kernel: Kernel): Counted {
       return countPool(kernel);
     case "barrier":
       return { shape: `${plan.ranks} ranks`, flops: 0, bytes: 0 };
-    case "strips":
-      return countStrips(plan, kernel);
     case "loop":
       return countLoop(plan, kernel);
   }
@@ -193,22 +190,6 @@ function countConvolution(kernel: ConvolutionKernel): Counted {
     shape: `${shape}${computes === "y" ? "" : `, for ${computes}`}${rounded(attributes.precision)}`,
     flops: 2 * lanes * outputs * perFilter,
     bytes: elements * bytesOf(dtype),
-  };
-}
-
-/** What the strips hold never leaves the cache. */
-function countStrips(plan: Plan, { products, loop, dimension, rows }: StripsKernel): Counted {
-  const counted = products.map(countGemm);
-  const [{ m, n, c, dtype }] = products;
-  const results = products.reduce((sum, { accumulate }) => sum + m * n * (accumulate ? 2 : 1), 0);
-  const own = countLoop(plan, loop);
-  const strip = plan.buffers[c.buffer];
-  const strips = Math.ceil(loop.extents[dimension] / rows);
-  const sumOf = (field: "flops" | "bytes"): number => sum(counted.map((product) => product[field]));
-  return {
-    shape: `${counted[0].shape} in ${strips} strips`,
-    flops: own.flops + sumOf("flops"),
-    bytes: own.bytes + sumOf("bytes") - (results + sizeOf(strip.shape)) * bytesOf(dtype),
   };
 }
 

@@ -7,20 +7,12 @@ export interface KernelEffects {
 }
 
 /** The buffers whose copies on other ranks a kernel reads. */
-export function peerReads(kernel: Kernel): number[] {
-  switch (kernel.kind) {
-    case "gemm":
-      return [kernel.a, kernel.b].flatMap(({ buffer, peer }) => (peer === undefined ? [] : [buffer]));
-    case "strips":
-      return [...kernel.products, kernel.loop].flatMap(peerReads);
-    case "loop":
-      return kernel.body.flatMap((instruction) =>
+export const peerReads = (kernel: Kernel): number[] =>
+  kernel.kind === "loop"
+    ? kernel.body.flatMap((instruction) =>
         instruction.op === "load" && instruction.access.peer !== undefined ? [instruction.access.buffer] : [],
-      );
-    default:
-      return [];
-  }
-}
+      )
+    : [];
 
 export function kernelEffects(kernel: Kernel): KernelEffects {
   switch (kernel.kind) {
@@ -48,15 +40,6 @@ export function kernelEffects(kernel: Kernel): KernelEffects {
     }
     case "barrier":
       return { reads: [], writes: [] };
-    case "strips": {
-      const parts = [...kernel.products, kernel.loop].map(kernelEffects);
-      const strip = kernel.products[0].c.buffer;
-      return {
-        // What a strip holds is written before it is read.
-        reads: parts.flatMap(({ reads }) => reads).filter((buffer) => buffer !== strip),
-        writes: [...new Set(parts.flatMap(({ writes }) => writes))],
-      };
-    }
     case "loop":
       return {
         reads: kernel.body.flatMap((instruction) =>
@@ -103,12 +86,6 @@ export function withPlaces(kernel: Kernel, change: <P extends Place>(place: P) =
       };
     case "barrier":
       return kernel;
-    case "strips":
-      return {
-        ...kernel,
-        products: kernel.products.map((product) => withPlaces(product, change) as typeof product),
-        loop: withPlaces(kernel.loop, change) as typeof kernel.loop,
-      };
     case "loop": {
       const placed = <S extends { readonly access: Access }>(part: S): S => ({
         ...part,

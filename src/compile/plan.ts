@@ -61,7 +61,6 @@ export type Kernel =
   | ScatterAddKernel
   | ConvolutionKernel
   | PoolKernel
-  | StripsKernel
   | BarrierKernel;
 
 /** No rank goes on before all are here. */
@@ -158,32 +157,12 @@ export interface GemmKernel {
 export interface GemmOperand {
   readonly buffer: number;
   readonly offset: number;
-  /** Whose copy of a private buffer is read; absent: the own one. */
-  readonly peer?: number;
   /** Elements from one row to the next, as stored. */
   readonly leading: number;
   /** The operand is stored transposed: [k,m] for A, [n,k] for B; never C. */
   readonly transposed: boolean;
   /** One for each batch dimension. */
   readonly batchStrides: readonly number[];
-}
-
-/**
- * Products and the loop that reads them, by turns: for some rows the products, one added to the other, then the loop over
- * these rows. `stripParts` takes it apart.
- */
-export interface StripsKernel {
-  readonly kind: "strips";
-  /** For people. */
-  readonly name: string;
-  /** Of all rows; they differ in whose operands they read. c is a buffer for the rows of one strip. */
-  readonly products: readonly GemmKernel[];
-  /** Over all rows; it reads c as if it held them all. */
-  readonly loop: LoopKernel;
-  /** The loop's outermost dimension, which walks the rows of the products. */
-  readonly dimension: number;
-  /** Indices of that dimension in a strip; the last may have fewer. */
-  readonly rows: number;
 }
 
 /**

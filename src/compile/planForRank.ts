@@ -4,9 +4,7 @@
  */
 import { sizeOf } from "../base/shape.js";
 import { kernelEffects, type Place, withPlaces } from "./kernelEffects.js";
-import { partOf } from "./loopParts.js";
-import type { Kernel, Plan, PlanEntry } from "./plan.js";
-import { rowsOf } from "./stripParts.js";
+import type { Kernel, LoopKernel, Plan, PlanEntry } from "./plan.js";
 
 /**
  * A plan without ranks: private buffers number `rank`'s, peers are buffers, and traces are rank 0's alone. Buffer
@@ -51,11 +49,6 @@ const smallestShared = 4096;
 function shareOf(kernel: Kernel, { buffers, ranks }: Plan, rank: number): Kernel[] {
   const storesShared = kernelEffects(kernel).writes.some((buffer) => buffers[buffer].scope === "shared");
   if (!storesShared) return [kernel];
-  if (kernel.kind === "strips") {
-    const extent = kernel.loop.extents[kernel.dimension];
-    const [start, stop] = [rank, rank + 1].map((n) => Math.min(extent, n * Math.ceil(extent / ranks)));
-    return start === stop ? [] : [rowsOf(kernel, start, stop)];
-  }
   const splits =
     kernel.kind === "loop" && kernel.reductions.length === 0 && sizeOf(kernel.extents) >= smallestShared;
   if (!splits) return rank === 0 ? [kernel] : [];
@@ -69,9 +62,25 @@ function shareOf(kernel: Kernel, { buffers, ranks }: Plan, rank: number): Kernel
 
 const lineElements = 16;
 
+function partOf(kernel: LoopKernel, dimension: number, start: number, stop: number): LoopKernel {
+  const moved = <A extends { readonly offset: number; readonly strides: readonly number[] }>(
+    access: A,
+  ): A => ({
+    ...access,
+    offset: access.offset + start * access.strides[dimension],
+  });
+  return {
+    ...kernel,
+    extents: kernel.extents.with(dimension, stop - start),
+    body: kernel.body.map((instruction) => {
+      if (instruction.op === "index") return moved(instruction);
+      return "access" in instruction ? { ...instruction, access: moved(instruction.access) } : instruction;
+    }),
+    stores: kernel.stores.map((store) => ({ ...store, access: moved(store.access) })),
+  };
+}
+
 function numberedRank(kernel: Kernel, rank: number): Kernel {
-  if (kernel.kind === "strips")
-    return { ...kernel, loop: numberedRank(kernel.loop, rank) as typeof kernel.loop };
   if (kernel.kind !== "loop") return kernel;
   return {
     ...kernel,

@@ -3,8 +3,7 @@
  * number of times, so that steps follow one another without JavaScript between them.
  */
 import { invariant } from "../../base/errors.js";
-import type { ConvolutionKernel, GemmKernel, Plan } from "../../compile/plan.js";
-import { type PlainKernel, withoutStrips } from "../../compile/stripParts.js";
+import type { ConvolutionKernel, GemmKernel, Kernel, Plan } from "../../compile/plan.js";
 import { createLoopTarget, emitLoop, emitScatterAdd, type LoopTarget } from "./loops/index.js";
 import { emitPool } from "./pooling/index.js";
 import { defineBarrier, type Meeting } from "./ranks/barrier.js";
@@ -40,11 +39,8 @@ export function emitPlan(plan: Plan, features: WasmFeatures, meeting?: Meeting):
     { module: "env", name: "memory" },
     { initialPages: 1, maximumPages: 65536, shared: true },
   );
-  const entries = Object.entries(plan.entries).map(
-    ([name, { kernels, traces }]) => [name, { kernels: withoutStrips(kernels), traces }] as const,
-  );
-  const libraryCalls = entries
-    .flatMap(([, { kernels }]) => kernels)
+  const libraryCalls = Object.values(plan.entries)
+    .flatMap(({ kernels }) => kernels)
     .filter((kernel) => kernel.kind === "gemm" || kernel.kind === "convolution");
   const imports: LibraryImports = new Map(
     libraryCalls.map((kernel, i) => [
@@ -54,7 +50,7 @@ export function emitPlan(plan: Plan, features: WasmFeatures, meeting?: Meeting):
   );
   const target = createLoopTarget(module, plan.buffers, features);
   const barrier = meeting && defineBarrier(module, meeting);
-  for (const [name, entry] of entries) {
+  for (const [name, entry] of Object.entries(plan.entries)) {
     const calls = entry.kernels.map((kernel) => callOf(kernel, target, imports, barrier));
     module.function(exportedEntry(plan, name), { parameters: { steps: "i32" } }, (f, { steps }) => {
       const step = f.let(i32.const(0));
@@ -72,11 +68,11 @@ export function emitPlan(plan: Plan, features: WasmFeatures, meeting?: Meeting):
 }
 
 type Callable = FunctionReference<Record<never, never>, "none">;
-type LibraryImports = ReadonlyMap<PlainKernel, Callable>;
+type LibraryImports = ReadonlyMap<Kernel, Callable>;
 
 /** Emits the kernel's function, if it is one of ours, and calls it. */
 function callOf(
-  kernel: PlainKernel,
+  kernel: Kernel,
   target: LoopTarget,
   imports: LibraryImports,
   barrier: Callable | undefined,

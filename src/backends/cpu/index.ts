@@ -4,7 +4,6 @@ import { checkKeys, SlalomError } from "../../base/errors.js";
 import type { Backend } from "../../compile/backend.js";
 import type { Plan } from "../../compile/plan.js";
 import { planProgram } from "../../compile/planProgram.js";
-import { withoutStrips } from "../../compile/stripParts.js";
 import { selectConvolution } from "./convolution/index.js";
 import { CpuExecutable } from "./executable.js";
 import { type GemmChoice, type GemmLibrary, selectGemm } from "./gemm/index.js";
@@ -91,7 +90,7 @@ export function cpuBackend(options: CpuBackendOptions = {}): CpuBackend {
 /** Throws "device" where a plan rounds to what nothing here multiplies. */
 function checkPrecision({ name, entries }: Plan, gemm: GemmLibrary): void {
   const rounds = Object.values(entries).some(({ kernels }) =>
-    withoutStrips(kernels).some(
+    kernels.some(
       (kernel) =>
         (kernel.kind === "gemm" && kernel.precision !== undefined) ||
         (kernel.kind === "convolution" && kernel.attributes.precision !== undefined),

@@ -3,8 +3,7 @@
  * stands a barrier. Steps follow one another, so the last phase meets the first one of the next step as well.
  */
 import { kernelEffects, peerReads } from "../kernelEffects.js";
-import { withoutUnused } from "../loopParts.js";
-import type { Kernel } from "../plan.js";
+import type { Instruction, Kernel, LoopKernel } from "../plan.js";
 
 export interface Arranged {
   readonly kernels: readonly Kernel[];
@@ -75,4 +74,33 @@ function separated(kernel: Kernel, isShared: (slot: number) => boolean): Kernel[
       reduced: reductions.length > 0 ? kernel.reduced : kernel.reduced.map(() => false),
     });
   });
+}
+
+/** The loop without instructions whose values nobody uses. */
+function withoutUnused(kernel: LoopKernel): LoopKernel {
+  const used = new Set([...kernel.stores, ...kernel.reductions].map(({ value }) => value));
+  for (let i = kernel.body.length - 1; i >= 0; i--) {
+    if (used.has(i)) for (const input of operandsOf(kernel.body[i])) used.add(input);
+  }
+  const numbers = new Map([...used].sort((a, b) => a - b).map((old, i) => [old, i]));
+  const renumbered = <V extends { readonly value: number }>(part: V): V => ({
+    ...part,
+    value: numbers.get(part.value)!,
+  });
+  return {
+    ...kernel,
+    body: kernel.body.flatMap((instruction, i) =>
+      used.has(i) ? [withOperands(instruction, (input) => numbers.get(input)!)] : [],
+    ),
+    stores: kernel.stores.map(renumbered),
+    reductions: kernel.reductions.map(renumbered),
+  };
+}
+
+const operandsOf = (instruction: Instruction): readonly number[] =>
+  "inputs" in instruction ? instruction.inputs : instruction.op === "gather" ? [instruction.index] : [];
+
+function withOperands(instruction: Instruction, renumber: (input: number) => number): Instruction {
+  if ("inputs" in instruction) return { ...instruction, inputs: instruction.inputs.map(renumber) };
+  return instruction.op === "gather" ? { ...instruction, index: renumber(instruction.index) } : instruction;
 }

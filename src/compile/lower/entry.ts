@@ -11,7 +11,6 @@ import { copyKernel, lowerGroup } from "./kernels.js";
 import { isGiven, materialize, storedNode } from "./materialize.js";
 import { type Schedule, schedule } from "./schedule.js";
 import { type Slot, Slots } from "./slots.js";
-import { inStrips } from "./strips.js";
 import { copyUnfitOperands } from "./unfitOperands.js";
 
 /** What an entry computes after the passes: its updates by variable, its traces by name. */
@@ -61,19 +60,12 @@ export function lowerEntry(entry: EntryGraph, { ranks, isShared }: RankSharing):
       return [...reads, ...writes];
     }),
   ]);
-  const isOwn = (slot: number): boolean => slots.isTemporary(slot) && !outside.has(slot);
-  const joined = joinKernels(computing, isOwn);
+  const joined = joinKernels(computing, (slot) => slots.isTemporary(slot) && !outside.has(slot));
+  const kernels = [...kept.before, ...moved.before, ...joined, ...moved.after];
   const sharesSlot = (number: number): boolean => {
     const slot = slots.at(number);
     return slot.kind === "constant" || (slot.kind === "variable" && isShared(slot.node));
   };
-  const stripped = inStrips(joined, {
-    ranks,
-    isOwn,
-    isShared: sharesSlot,
-    addSlot: (like, shape) => slots.addTemporary({ ...slots.at(like).node, shape }),
-  });
-  const kernels = [...kept.before, ...moved.before, ...stripped, ...moved.after];
   const arranged = ranks === 1 ? inOrder(kernels) : arrangeForRanks(kernels, sharesSlot);
   return {
     kernels: arranged.kernels,

@@ -38,18 +38,14 @@ export class Slots {
   add(node: Tensor, own = false): number {
     if (own && node.op === "variable") this.list.push({ kind: "variable", node });
     else if (own && node.op === "constant") this.list.push({ kind: "constant", node });
-    else return this.addTemporary(node);
-    return this.list.length - 1;
-  }
-
-  addTemporary(node: Tensor): number {
-    this.list.push({
-      kind: "temporary",
-      node,
-      bytes: sizeOf(node.shape) * bytesOf(node.dtype),
-      first: Number.POSITIVE_INFINITY,
-      last: -1,
-    });
+    else
+      this.list.push({
+        kind: "temporary",
+        node,
+        bytes: sizeOf(node.shape) * bytesOf(node.dtype),
+        first: Number.POSITIVE_INFINITY,
+        last: -1,
+      });
     return this.list.length - 1;
   }
 
