@@ -1,4 +1,4 @@
-/** Stored runs as the table of the README: `node bench/run.js table bench/results/*.json`. */
+/** Stored runs as the tables of the README, one for each machine: `node bench/run.js table bench/results/*.json`. */
 import { readFileSync } from "node:fs";
 
 interface StoredRow {
@@ -24,7 +24,18 @@ interface StoredRun {
 }
 
 export function main(files: readonly string[]): void {
-  const runs = files.map((file) => JSON.parse(readFileSync(file, "utf8")) as StoredRun);
+  const machines = new Map<string, StoredRun[]>();
+  for (const file of files) {
+    const run = JSON.parse(readFileSync(file, "utf8")) as StoredRun;
+    const machine = `${run.cpu}, ${run.cores} cores, ${run.backend}`;
+    machines.set(machine, [...(machines.get(machine) ?? []), run]);
+  }
+  const tables = [...machines].map(([machine, runs]) => tableOf(machine, runs));
+  process.stdout.write(`${tables.join("\n\n")}\n`);
+}
+
+/** The runs of one machine: its name and the day above, a line for each case that has a peer. */
+function tableOf(machine: string, runs: readonly StoredRun[]): string {
   const results = runs.flatMap((run) => run.results).filter(({ rows }) => rows.some(isPeer));
   const libraries = [...new Set(results.flatMap(({ rows }) => rows.filter(isPeer).map(libraryOf)))];
   const heads = ["", "Slalom", "share of the floor", ...libraries];
@@ -37,9 +48,8 @@ export function main(files: readonly string[]): void {
     return [title, formatTime(ours.timing!.medianS), share, ...cells];
   });
   const rule = heads.map(() => "---");
-  process.stdout.write(`${[heads, rule, ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n")}\n`);
-  const [{ cpu, cores, backend, date }] = runs;
-  process.stdout.write(`\n${cpu}, ${cores} cores, ${backend}, ${date.slice(0, 10)}\n`);
+  const table = [heads, rule, ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  return `${machine}, ${runs[0].date.slice(0, 10)}\n\n${table}`;
 }
 
 const isPeer = ({ contestant, ratio }: StoredRow): boolean =>

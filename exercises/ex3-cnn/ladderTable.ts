@@ -53,7 +53,9 @@ function parametersOf({ problem }: Study): number {
   return sizes.reduce((a, b) => a + b, 0);
 }
 
-const secondsPerStep = ({ summary }: StoredRun): number => summary!.timeS / summary!.stepsDone;
+function secondsPerStep({ summary }: StoredRun): number {
+  return summary!.timeS / summary!.stepsDone;
+}
 
 /** Mean test accuracy in per cent over seeds, with its 95 % interval. */
 function accuracyOf({ finished }: Row, metric: "testAccuracy" | "bestTestAccuracy") {
