@@ -54,16 +54,9 @@ export const rungs: readonly Rung[] = [
     change: { optimizer: { lr: 1e-3, schedule: annealed, average: ema({ decay: 0.999 }) } },
   },
   {
-    id: "swa",
-    title: "Averaged weights: SWA of the last quarter instead, at a constant learning rate",
-    change: { optimizer: { lr: 1e-3, average: swa({ from: 0.75 }) } },
-    on: "initialisation",
-  },
-  {
     id: "augmentation",
     title: "Images shifted, rotated and scaled",
     change: { augment: [moved] },
-    on: "ema",
   },
   {
     id: "batch-norm",
@@ -71,15 +64,21 @@ export const rungs: readonly Rung[] = [
     change: { model: { initializer: "he", batchNorm: true } },
   },
   {
-    id: "width",
-    title: "Twice the filters: 64 and 128",
-    change: { model: { initializer: "he", batchNorm: true, filters: [64, 128] } },
-  },
-  {
     id: "elastic",
     title: "Elastic deformation, 30 epochs",
     change: { augment: [moved, elastic({ strength: 20, smoothness: 4 })], epochs: 30 },
+  },
+  {
+    id: "width",
+    title: "Twice the filters: 64 and 128",
+    change: { model: { initializer: "he", batchNorm: true, filters: [64, 128] } },
     on: "batch-norm",
+  },
+  {
+    id: "swa",
+    title: "Averaged weights: SWA of the last quarter instead, at a constant learning rate",
+    change: { optimizer: { lr: 1e-3, average: swa({ from: 0.75 }) } },
+    on: "initialisation",
   },
 ];
 

@@ -50,8 +50,8 @@ function drawTile({ image, lines = [] }: GridImage, place: Rect): string {
   const picture = element("image", {
     ...box,
     href: dataUri(image),
+    // SVG's own word for "pixelated", which not every renderer knows.
     "image-rendering": "optimizeSpeed",
-    style: "image-rendering:pixelated",
   });
   const rim = rectangle(box, { fill: "none", stroke: theme.grid, "stroke-width": 1 });
   const text = lines.map((line, i) =>
