@@ -44,10 +44,10 @@ const annealed = withWarmup(cosine(), { steps: 500, start: 0.1 });
 export const rungs: readonly Rung[] = [
   {
     id: "schedule",
-    title: "Learning rate 10⁻³ annealed by a cosine, batch 100, 12 epochs",
+    title: "Schedule: 10⁻³ annealed by a cosine, batch 100, 12 epochs",
     change: { optimizer: { lr: 1e-3, schedule: annealed }, epochs: 12, batchSize: 100 },
   },
-  { id: "initialisation", title: "He's initialisation", change: { model: { initializer: "he" } } },
+  { id: "initialisation", title: "Initialisation: He's", change: { model: { initializer: "he" } } },
   {
     id: "ema",
     title: "Averaged weights: EMA 0.999",
@@ -55,7 +55,7 @@ export const rungs: readonly Rung[] = [
   },
   {
     id: "augmentation",
-    title: "Images shifted, rotated and scaled",
+    title: "Augmentation: shift, rotation, scale",
     change: { augment: [moved] },
   },
   {
@@ -65,7 +65,7 @@ export const rungs: readonly Rung[] = [
   },
   {
     id: "elastic",
-    title: "Elastic deformation, 30 epochs",
+    title: "Elastic deformation: and 30 epochs",
     change: { augment: [moved, elastic({ strength: 20, smoothness: 4 })], epochs: 30 },
   },
   {

@@ -27,7 +27,7 @@ interface Row {
 
 const dataset = await course.problem.dataset!.load();
 const rows = [
-  { title: "As the course: learning rate 10⁻⁴, batch 50, 30 epochs", study: course },
+  { title: "The course: 10⁻⁴, batch 50, 30 epochs", study: course },
   ...ladder.map((study, i) => ({ title: rungs[i].title, study })),
 ].flatMap(({ title, study }): Row[] => {
   const finished = finishedRuns(runs, study);
@@ -57,10 +57,13 @@ function secondsPerStep({ summary }: StoredRun): number {
   return summary!.timeS / summary!.stepsDone;
 }
 
-/** Mean test accuracy in per cent over seeds, with its 95 % interval. */
+/** Mean test accuracy in per cent over seeds, with its 95 % interval; of one or two seeds, which allow none, their range. */
 function accuracyOf({ finished }: Row, metric: "testAccuracy" | "bestTestAccuracy") {
   const values = finished.map(({ summary }) => 100 * summary!.final[metric]);
-  return { ...interval(values), worst: Math.min(...values), greatest: Math.max(...values) };
+  const { estimate, low, high } = interval(values);
+  return values.length < 3
+    ? { estimate, low: Math.min(...values), high: Math.max(...values) }
+    : { estimate, low, high };
 }
 
 const secondsOf = ({ finished, secondsPerStep }: Row): number =>
@@ -106,15 +109,17 @@ const files = writeFigure(
   fileURLToPath(new URL("./figures/ladder/ladder", import.meta.url)),
   comparisonFigure({
     title: "The ladder to higher accuracy",
-    subtitle: "Each rung is the one before with one thing more. Means over seeds with 95 % intervals.",
+    subtitle:
+      "Each rung is the one before with one thing more. Means over seeds with 95 % intervals; of fewer than three seeds, their range.",
     source: "Studies ex3-cnn and ex3-ladder-*; seconds of training on one core.",
     rows: rows.map((row) => {
       const { estimate, low, high } = accuracyOf(row, "testAccuracy");
-      const isKnown = Number.isFinite(low);
+      const [label, setting] = row.title.split(": ");
       return {
-        label: row.title,
+        label,
+        ...(setting !== undefined && { setting }),
         category: "rung",
-        values: [{ value: estimate, ...(isKnown && { lower: low, upper: high }) }, { value: secondsOf(row) }],
+        values: [{ value: estimate, lower: low, upper: high }, { value: secondsOf(row) }],
       };
     }),
     columns: [
