@@ -58,7 +58,18 @@ export function removeCheckpoint(path: string): void {
   rmSync(asideOf(path), { force: true });
 }
 
-const asideOf = (path: string): string => join(dirname(path), `.${basename(path)}.aside`);
+/**
+ * When every run of the study has its result: removes what a process was writing when it was killed. Its runs may have
+ * been divided into other tasks since, which write to other files.
+ */
+export function removeLeftovers(folder: string): void {
+  for (const name of namesIn(folder))
+    if (name.endsWith(asideEnding)) rmSync(join(folder, name), { force: true });
+}
+
+const asideEnding = ".aside";
+
+const asideOf = (path: string): string => join(dirname(path), `.${basename(path)}${asideEnding}`);
 
 /** SHA-256 of everything that a checkpoint says: a disk may change a bit and leave the form whole. */
 function checksumOf(
@@ -160,12 +171,14 @@ function checkForeign(
   );
 }
 
-function checkpointFiles(folder: string): string[] {
+const checkpointFiles = (folder: string): string[] =>
+  namesIn(folder)
+    .filter((name) => name.endsWith(".safetensors"))
+    .map((name) => join(folder, name));
+
+function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder)
-      .filter((name) => name.endsWith(".safetensors"))
-      .sort()
-      .map((name) => join(folder, name));
+    return readdirSync(folder).sort();
   } catch {
     // No folder: nothing was interrupted.
     return [];

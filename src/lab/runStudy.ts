@@ -3,7 +3,7 @@ import { cpus } from "node:os";
 import type { Dataset } from "../learn/datasets/dataset.js";
 import type { Store, Study as StoredStudyHandle } from "../runs/index.js";
 import { type AvailableMemory, availableMemory } from "./availableMemory.js";
-import { checkpointedTasks } from "./checkpoints.js";
+import { checkpointedTasks, removeLeftovers } from "./checkpoints.js";
 import type { Executor } from "./executor.js";
 import { checkMemory, fittingTasks, type StudyMemory } from "./memory.js";
 import { ProgressTally, type StudyProgress } from "./progress.js";
@@ -77,6 +77,7 @@ export async function runStudy(study: Study, options: RunStudyOptions): Promise<
       options.onProgress?.(tally.report(elapsedS()));
     },
   });
+  if (tally.trained === missing.size) removeLeftovers(stored.checkpointFolder);
   return {
     folder: stored.folder,
     status: signal?.aborted && tally.trained < missing.size ? "interrupted" : "completed",

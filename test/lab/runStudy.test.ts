@@ -1,5 +1,5 @@
 /** Running studies into a store: resuming, refusing, failing, aborting; and progress that adds up. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -217,6 +217,16 @@ test("an aborted study keeps what is done, and continues to the results of an un
   }
   expect(stops).toBe(3);
   expect(resultsOf("disturbed")).toEqual(resultsOf("undisturbed"));
+});
+
+test("what a killed process was writing is gone once every run has its result", async () => {
+  const executor = inThread(cpuBackend());
+  const { folder } = await runStudy(exact(), { store, executor });
+  const checkpoints = join(folder, "checkpoints");
+  mkdirSync(checkpoints, { recursive: true });
+  writeFileSync(join(checkpoints, ".0123456789abcdef.safetensors.aside"), "half");
+  await runStudy(exact(), { store, executor });
+  expect(readdirSync(checkpoints)).toEqual([]);
 });
 
 test("an abort after the last run is a completed study", async () => {
