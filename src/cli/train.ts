@@ -1,7 +1,6 @@
 /** `slalom train`: one run without a study file; its loss over the steps, and how it ended. */
-import type { StudyOptions } from "../lab/index.js";
 import type { BackendChoice } from "../launch/backendChoice.js";
-import { loadStudy, type TrainSource } from "../launch/studySource.js";
+import { loadStudy, type TrainArguments, type TrainSource } from "../launch/studySource.js";
 import { duration, integer, metricName } from "../report/words.js";
 import type { RunSummary, StoredRun } from "../runs/index.js";
 import type { AverageArgument, TargetArgument } from "./arguments.js";
@@ -11,26 +10,9 @@ import type { Output } from "./output.js";
 import { runResult, studyResult } from "./results.js";
 import { type TrainedStudy, trainStudies, withTemporaryStore } from "./training.js";
 
-export interface TrainOptions
-  extends Pick<
-    StudyOptions,
-    | "name"
-    | "steps"
-    | "epochs"
-    | "batchSize"
-    | "microBatch"
-    | "shuffle"
-    | "dtype"
-    | "precision"
-    | "evaluateEvery"
-    | "recordEvery"
-    | "earlyStopping"
-  > {
-  readonly optimizer: string;
+export interface TrainOptions extends Omit<TrainArguments, "problem" | "average" | "targets"> {
   /** Of the parameters, by its id and its parameters. */
   readonly average?: AverageArgument;
-  readonly settings: Readonly<Record<string, number>>;
-  readonly seed: number;
   readonly targets: readonly TargetArgument[];
   /** Folder of the run store that keeps the run; by default none does. */
   readonly out?: string;

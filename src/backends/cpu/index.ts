@@ -96,7 +96,7 @@ function checkPrecision({ name, entries }: Plan, gemm: GemmLibrary): void {
         (kernel.kind === "convolution" && kernel.attributes.precision !== undefined),
     ),
   );
-  if (!rounds || gemm.bfloat16) return;
+  if (!rounds || gemm.multipliesBfloat16()) return;
   throw new SlalomError(
     "device",
     `program ${name}: asks for products in bfloat16, which ${gemm.title} does not make on this processor; expected oneDNN on a processor with AVX-512 BF16 or AMX. Take precision "float32", or --gemm onednn on such a machine.`,

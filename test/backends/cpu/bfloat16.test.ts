@@ -15,7 +15,7 @@ import { convolutions } from "../../support/operationShapes.js";
 const other = process.env.SLALOM_TEST_ONEDNN;
 const able = [undefined, other].flatMap((path) =>
   allGemm(path === undefined ? {} : { searchPaths: [path] }).libraries.filter(
-    (library) => library.bfloat16 && (path === undefined || library.path === path),
+    (library) => library.multipliesBfloat16() && (path === undefined || library.path === path),
   ),
 );
 

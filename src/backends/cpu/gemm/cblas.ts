@@ -33,7 +33,7 @@ export function openCblas(path: string): GemmLibrary {
     title,
     version: readVersion(library),
     path,
-    bfloat16: false,
+    multipliesBfloat16: () => false,
     workspaceBytes: 0,
     bind(memory) {
       const base = library.addressOf(memory);

@@ -55,7 +55,7 @@ export function openOneDnn(path: string): GemmLibrary {
     title: "oneDNN",
     version,
     path,
-    bfloat16: hasBfloat16(library, major),
+    multipliesBfloat16: () => hasBfloat16(library, major),
     workspaceBytes: Math.max(doubles.workspaceBytes, copiesBytes),
     bind(memory, workspaceOffset): BoundGemm {
       const base = library.addressOf(memory);

@@ -55,7 +55,7 @@ export interface GemmLibrary {
   /** The file it was loaded from; empty for our own. */
   readonly path: string;
   /** Whether it multiplies numbers in bfloat16, by instructions of this processor. */
-  readonly bfloat16: boolean;
+  multipliesBfloat16(): boolean;
   /** Bytes of scratch memory `bind` wants; one region per rank, aligned to 64. */
   readonly workspaceBytes: number;
   /**

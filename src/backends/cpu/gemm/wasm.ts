@@ -23,7 +23,7 @@ export function wasmGemm(): GemmLibrary {
     title: "WebAssembly",
     version: relaxedSimd ? "SIMD with fused multiply-add" : "SIMD",
     path: "",
-    bfloat16: false,
+    multipliesBfloat16: () => false,
     workspaceBytes: wasmGemmWorkspaceBytes,
     bind: (memory, workspaceOffset) => bindWasm(memory, workspaceOffset),
   };
