@@ -5,7 +5,6 @@
 import { randomBytes } from "node:crypto";
 import {
   closeSync,
-  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -112,7 +111,12 @@ export const makeFolder = (path: string): void => {
 export const makeFolderWithin = (parent: string, name: string): void => {
   const path = join(parent, name);
   guarded("make the folder", path, () => {
-    if (statSync(parent).isDirectory() && !existsSync(path)) mkdirSync(path);
+    try {
+      mkdirSync(path);
+    } catch (error) {
+      // Another worker may have made it a moment ago.
+      if (codeOf(error) !== "EEXIST" || !statSync(path).isDirectory()) throw error;
+    }
   });
 };
 

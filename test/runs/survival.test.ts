@@ -1,10 +1,11 @@
 /** The store under kill -9, several writing processes, full disks and folders that can't be written. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { keyFromSeed, randomBits, uniformFromBits } from "../../src/base/random.js";
 import { loadStudy, openStore } from "../../src/runs/index.js";
@@ -66,6 +67,29 @@ describe("several processes", () => {
     for (const run of runs) {
       expect([...run.rows().curve("trainLoss").value]).toEqual(expected(run.configuration.seed, 50));
     }
+  });
+});
+
+describe("several threads", () => {
+  it("make one folder at once, and none of them fails", async () => {
+    const rounds = 300;
+    const arrived = new Int32Array(new SharedArrayBuffer(4));
+    const runs = fileURLToPath(new URL("../../dist/runs/index.js", import.meta.url));
+    const program = `
+      const { workerData } = require("node:worker_threads");
+      const { runs, root, arrived, rounds, threads } = workerData;
+      import(runs).then(({ makeFolderWithin }) => {
+        for (let round = 0; round < rounds; round++) {
+          Atomics.add(arrived, 0, 1);
+          while (Atomics.load(arrived, 0) < threads * (round + 1));
+          makeFolderWithin(root, String(round));
+        }
+      });`;
+    const workerData = { runs, root, arrived, rounds, threads: 2 };
+    const threads = [0, 1].map(() => new Worker(program, { eval: true, workerData }));
+    const codes = await Promise.all(threads.map((thread) => once(thread, "exit")));
+    expect(codes).toEqual([[0], [0]]);
+    expect(readdirSync(root).length).toBe(rounds);
   });
 });
 

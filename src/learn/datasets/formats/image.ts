@@ -43,7 +43,9 @@ export async function readImage(file: string, { channels, size, fit }: ImageForm
       .toBuffer({ resolveWithObject: true });
     return { height: info.height, width: info.width, pixels: data };
   } catch (cause) {
-    const [reason] = (cause as Error).message.split("\n");
+    const [said] = (cause as Error).message.split("\n");
+    // The decoder's own words may be lost where others decode at the same time.
+    const reason = said.includes("failOn") ? "its data are damaged or end early" : said;
     throw new SlalomError(
       "data",
       `cannot read image "${file}": ${reason}. Expected a whole PNG, JPEG, WebP, GIF, TIFF or AVIF. Replace or remove it.`,
