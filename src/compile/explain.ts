@@ -157,7 +157,7 @@ function count(plan: Plan, kernel: Kernel): Counted {
   }
 }
 
-function countGemm({ m, n, k, a, b, c, batch, dtype, accumulate, precision }: GemmKernel): Counted {
+function countGemm({ m, n, k, a, b, c, batch, dtype, accumulate, precision, divided }: GemmKernel): Counted {
   // An operand that stands still in a batch dimension is read once for all of it.
   const matrices = (strides: readonly number[]): number =>
     sizeOf(batch.filter((_, dimension) => strides[dimension] !== 0));
@@ -166,7 +166,7 @@ function countGemm({ m, n, k, a, b, c, batch, dtype, accumulate, precision }: Ge
     matrices(b.batchStrides) * k * n +
     matrices(c.batchStrides) * m * n * (accumulate ? 2 : 1);
   return {
-    shape: `${batch.length > 0 ? `${batch.join("x")} of ` : ""}${m}x${n}x${k}${rounded(precision)}`,
+    shape: `${batch.length > 0 ? `${batch.join("x")} of ` : ""}${m}x${n}x${k}${rounded(precision)}${divided ? `, its ${divided} divided` : ""}`,
     flops: 2 * sizeOf(batch) * m * n * k,
     bytes: elements * bytesOf(dtype),
   };

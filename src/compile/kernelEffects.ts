@@ -6,13 +6,16 @@ export interface KernelEffects {
   readonly writes: readonly number[];
 }
 
-/** The buffers whose copies on other ranks a kernel reads. */
-export const peerReads = (kernel: Kernel): number[] =>
-  kernel.kind === "loop"
-    ? kernel.body.flatMap((instruction) =>
-        instruction.op === "load" && instruction.access.peer !== undefined ? [instruction.access.buffer] : [],
-      )
-    : [];
+/** The buffers of which a kernel reads or writes other ranks' copies. */
+export function peerAccesses(kernel: Kernel): number[] {
+  const places: Place[] =
+    kernel.kind === "loop"
+      ? kernel.body.flatMap((instruction) => (instruction.op === "load" ? [instruction.access] : []))
+      : kernel.kind === "gemm"
+        ? [kernel.a, kernel.b, kernel.c]
+        : [];
+  return places.flatMap(({ buffer, peer }) => (peer === undefined ? [] : [buffer]));
+}
 
 export function kernelEffects(kernel: Kernel): KernelEffects {
   switch (kernel.kind) {

@@ -38,9 +38,10 @@ export interface PlanBuffer {
   readonly offset: number;
   /**
    * A shared buffer exists once. Of a private one every rank has its own: temporaries, and variables so small that
-   * each rank updates its own copy, which is the same on all of them.
+   * each rank updates its own copy, which is the same on all of them. Of a stacked one too, and these lie one behind
+   * another: together they are one matrix with the rows of all ranks.
    */
-  readonly scope: "shared" | "private";
+  readonly scope: "shared" | "private" | "stacked";
 }
 
 /** One step: kernels in order, then `traces` copied to place `step` of this call in their ring. */
@@ -54,7 +55,10 @@ export interface PlanEntry {
   }[];
 }
 
-/** One that stores to shared buffers is split over the ranks or run by rank 0 alone; every rank runs all others. */
+/**
+ * One that stores to shared buffers is split over the ranks or run by rank 0 alone; so is a product with a dimension that
+ * they divide; every rank runs all others.
+ */
 export type Kernel =
   | LoopKernel
   | GemmKernel
@@ -152,6 +156,8 @@ export interface GemmKernel {
   readonly precision?: "bfloat16";
   /** Extents of the loops around the product, outermost first. */
   readonly batch: readonly number[];
+  /** The dimension of C that ranks divide; absent: every rank has a product of its own. */
+  readonly divided?: "rows" | "columns";
 }
 
 export interface GemmOperand {
@@ -163,6 +169,8 @@ export interface GemmOperand {
   readonly transposed: boolean;
   /** One for each batch dimension. */
   readonly batchStrides: readonly number[];
+  /** Whose copy it begins with; absent: the own one. From rank 0's copy on a stacked buffer is one matrix. */
+  readonly peer?: number;
 }
 
 /**

@@ -2,9 +2,10 @@
  * The plan as one rank runs it: accesses to the private buffers of every rank become buffers of their own, loops that
  * store to shared memory keep this rank's share, and the rank's number is a number.
  */
+import { bytesOf } from "../base/dtype.js";
 import { sizeOf } from "../base/shape.js";
 import { kernelEffects, type Place, withPlaces } from "./kernelEffects.js";
-import type { Kernel, LoopKernel, Plan, PlanEntry } from "./plan.js";
+import type { GemmKernel, GemmOperand, Kernel, LoopKernel, Plan, PlanBuffer, PlanEntry } from "./plan.js";
 
 /**
  * A plan without ranks: private buffers number `rank`'s, peers are buffers, and traces are rank 0's alone. Buffer
@@ -33,13 +34,19 @@ export function planForRank(plan: Plan, rank: number): Plan {
   return {
     ...plan,
     buffers: Array.from({ length: plan.ranks }, (_, of) =>
-      buffers.map((buffer) =>
-        buffer.scope === "shared" ? buffer : { ...buffer, offset: buffer.offset + of * privateBytes },
-      ),
+      buffers.map((buffer) => ({
+        ...buffer,
+        offset: buffer.offset + of * bytesToNext(buffer, privateBytes),
+      })),
     ).flat(),
     constants: plan.constants.map(({ buffer, data }) => ({ buffer: numbered(buffer), data })),
     entries: Object.fromEntries(Object.entries(plan.entries).map(([name, e]) => [name, entry(e)])),
   };
+}
+
+/** Bytes from one rank's copy of a buffer to the next one's. */
+function bytesToNext({ scope, shape, dtype }: PlanBuffer, privateBytes: number): number {
+  return { shared: 0, private: privateBytes, stacked: sizeOf(shape) * bytesOf(dtype) }[scope];
 }
 
 /** Iterations below which sharing a loop costs more than it saves. */
@@ -47,20 +54,48 @@ const smallestShared = 4096;
 
 /** What this rank runs of a kernel: all of it, a part of a loop, or nothing. */
 function shareOf(kernel: Kernel, { buffers, ranks }: Plan, rank: number): Kernel[] {
+  if (kernel.kind === "gemm" && kernel.divided) return partOfProduct(kernel, kernel.divided, ranks, rank);
   const storesShared = kernelEffects(kernel).writes.some((buffer) => buffers[buffer].scope === "shared");
   if (!storesShared) return [kernel];
   const splits =
     kernel.kind === "loop" && kernel.reductions.length === 0 && sizeOf(kernel.extents) >= smallestShared;
   if (!splits) return rank === 0 ? [kernel] : [];
-  const longest = Math.max(...kernel.extents);
-  const dimension = kernel.extents.indexOf(longest);
-  // Whole cache lines, so that two ranks never store to the same one.
-  const share = Math.ceil(longest / ranks / lineElements) * lineElements;
-  const [start, stop] = [rank, rank + 1].map((n) => Math.min(longest, n * share));
+  const [first] = kernel.extents.flatMap((extent, d) => (extent >= longExtent(ranks) ? [d] : []));
+  const dimension = first ?? kernel.extents.indexOf(Math.max(...kernel.extents));
+  const [start, stop] = rangeOf(kernel.extents[dimension], ranks, rank);
   return start === stop ? [] : [partOf(kernel, dimension, start, stop)];
 }
 
 const lineElements = 16;
+
+/** An extent that ranks share about evenly, so that each has memory in one piece if it is an outer one. */
+const longExtent = (ranks: number): number => 16 * lineElements * ranks;
+
+/** The indices that are this rank's: whole cache lines of them, so that two ranks never store to the same one. */
+function rangeOf(extent: number, ranks: number, rank: number): [start: number, stop: number] {
+  const share = Math.ceil(extent / ranks / lineElements) * lineElements;
+  return [Math.min(extent, rank * share), Math.min(extent, (rank + 1) * share)];
+}
+
+function partOfProduct(
+  { divided: _all, ...kernel }: GemmKernel,
+  divided: "rows" | "columns",
+  ranks: number,
+  rank: number,
+): GemmKernel[] {
+  const { m, n, a, b, c } = kernel;
+  const [start, stop] = rangeOf(divided === "rows" ? m : n, ranks, rank);
+  if (start === stop) return [];
+  const moved = (operand: GemmOperand, elements: number): GemmOperand => ({
+    ...operand,
+    offset: operand.offset + elements,
+  });
+  const rowsOf = (operand: GemmOperand, isContiguous: boolean): GemmOperand =>
+    moved(operand, start * (isContiguous ? 1 : operand.leading));
+  return divided === "rows"
+    ? [{ ...kernel, m: stop - start, a: rowsOf(a, a.transposed), c: rowsOf(c, false) }]
+    : [{ ...kernel, n: stop - start, b: rowsOf(b, !b.transposed), c: rowsOf(c, true) }];
+}
 
 function partOf(kernel: LoopKernel, dimension: number, start: number, stop: number): LoopKernel {
   const moved = <A extends { readonly offset: number; readonly strides: readonly number[] }>(

@@ -5,7 +5,7 @@ import type { Node, Tensor } from "../graph/tensor.js";
 import { withPlaces } from "./kernelEffects.js";
 import { type LoweredEntry, lowerEntry } from "./lower/entry.js";
 import { aligned, packLifetimes } from "./lower/memory.js";
-import type { Slot } from "./lower/slots.js";
+import type { Slot, TemporarySlot } from "./lower/slots.js";
 import { optimize } from "./optimize.js";
 import type { Plan, PlanBuffer, PlanEntry } from "./plan.js";
 import { checkProgram, type Program } from "./program.js";
@@ -58,8 +58,9 @@ export function planProgram(program: Program, options: PlanOptions = {}): Plan {
 const privateStateBytes = 1024;
 
 /**
- * Shared buffers one after another: variables, constants, traces. Behind them for each rank a private region: small
- * variables that change, and the temporaries of all entries in the same bytes.
+ * Shared buffers one after another: variables, constants, traces. Behind them the temporaries that ranks have together,
+ * and for each rank a private region: small variables that change, and its own temporaries. Those of all entries lie in
+ * the same bytes.
  */
 class Arena {
   readonly constants: { buffer: number; data: Node<"constant">["attributes"]["data"] }[] = [];
@@ -69,6 +70,7 @@ class Arena {
   private sharedBytes = 0;
   private privateStateBytes = 0;
   private temporaryBytes = 0;
+  private jointBytes = 0;
 
   constructor(private readonly ranks: number) {}
 
@@ -83,9 +85,19 @@ class Arena {
 
   place(entryName: string, { kernels, slots, traces }: LoweredEntry, traceCapacity: number): PlanEntry {
     const temporaries = slots.flatMap((slot) => (slot.kind === "temporary" && slot.last >= 0 ? [slot] : []));
-    const { offsets, bytes } = packLifetimes(temporaries);
-    this.temporaryBytes = Math.max(this.temporaryBytes, bytes);
-    const offsetOf = new Map(temporaries.map((slot, i) => [slot, offsets[i]]));
+    const [own, joint] = [true, false].map((isOwn) =>
+      temporaries.filter(({ scope }) => (scope === "private") === isOwn),
+    );
+    const packed = packLifetimes(own);
+    const packedJoint = packLifetimes(
+      joint.map((slot) => ({ ...slot, bytes: slot.bytes * (slot.scope === "stacked" ? this.ranks : 1) })),
+    );
+    this.temporaryBytes = Math.max(this.temporaryBytes, packed.bytes);
+    this.jointBytes = Math.max(this.jointBytes, packedJoint.bytes);
+    const offsetOf = new Map<Slot, number>([
+      ...own.map((slot, i) => [slot, packed.offsets[i]] as const),
+      ...joint.map((slot, i) => [slot, packedJoint.offsets[i]] as const),
+    ]);
     const numbers = slots.map((slot) => {
       if (slot.kind === "variable") return this.numbers.get(slot.node)!;
       if (slot.kind === "constant") return this.constant(slot.node);
@@ -114,14 +126,17 @@ class Arena {
 
   /** Buffers with their final offsets: those of private ones were counted from the region's beginning. */
   finish(): Pick<Plan, "buffers" | "arenaBytes" | "privateBytes"> {
-    const { sharedBytes, ranks } = this;
+    const { sharedBytes, jointBytes, ranks } = this;
+    const privateAt = sharedBytes + jointBytes;
     const buffers = this.buffers.map((buffer, i) => {
-      if (buffer.scope === "shared") return buffer;
-      const before = sharedBytes + (this.temporaries.has(i) ? this.privateStateBytes : 0);
+      const isTemporary = this.temporaries.has(i);
+      if (buffer.scope === "shared" && !isTemporary) return buffer;
+      const before =
+        buffer.scope === "private" ? privateAt + (isTemporary ? this.privateStateBytes : 0) : sharedBytes;
       return { ...buffer, offset: buffer.offset + before };
     });
     const privateBytes = this.privateStateBytes + this.temporaryBytes;
-    return { buffers, privateBytes, arenaBytes: sharedBytes + ranks * privateBytes };
+    return { buffers, privateBytes, arenaBytes: privateAt + ranks * privateBytes };
   }
 
   private addPersistent(buffer: Omit<PlanBuffer, "offset">): number {
@@ -136,8 +151,8 @@ class Arena {
     return this.buffers.length - 1;
   }
 
-  private addTemporary({ node: { op, shape, dtype } }: Slot, offset: number): number {
-    this.buffers.push({ name: op, role: "temporary", shape, dtype, offset, scope: "private" });
+  private addTemporary({ node: { op, shape, dtype }, scope }: TemporarySlot, offset: number): number {
+    this.buffers.push({ name: op, role: "temporary", shape, dtype, offset, scope });
     this.temporaries.add(this.buffers.length - 1);
     return this.buffers.length - 1;
   }

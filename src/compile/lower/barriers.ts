@@ -2,13 +2,18 @@
  * Where ranks meet. Kernels are put into phases: within one no rank touches what another one writes; between two
  * stands a barrier. Steps follow one another, so the last phase meets the first one of the next step as well.
  */
-import { kernelEffects, peerReads } from "../kernelEffects.js";
+import { kernelEffects, peerAccesses } from "../kernelEffects.js";
 import type { Instruction, Kernel, LoopKernel } from "../plan.js";
 
 export interface Arranged {
   readonly kernels: readonly Kernel[];
-  /** For each kernel the number of the last one before every rank has passed it: the barrier behind it. */
-  readonly phaseEnds: readonly number[];
+  /** For each kernel the first and the last one that some rank may be at while another is at it. */
+  readonly phases: readonly Phase[];
+}
+
+export interface Phase {
+  readonly first: number;
+  readonly last: number;
 }
 
 const barrier: Kernel = { kind: "barrier", name: "barrier" };
@@ -16,10 +21,15 @@ const barrier: Kernel = { kind: "barrier", name: "barrier" };
 /**
  * The kernels of one step, in as few phases as their order in `kernels` allows.
  * @param isShared whether a slot exists once for all ranks
+ * @param isJoint whether it lies in memory where all ranks have their temporaries
  */
-export function arrangeForRanks(kernels: readonly Kernel[], isShared: (slot: number) => boolean): Arranged {
+export function arrangeForRanks(
+  kernels: readonly Kernel[],
+  isShared: (slot: number) => boolean,
+  isJoint: (slot: number) => boolean,
+): Arranged {
   const parts = kernels.flatMap((kernel) => separated(kernel, isShared));
-  const effects = parts.map((kernel) => ({ ...kernelEffects(kernel), peers: peerReads(kernel) }));
+  const effects = parts.map((kernel) => ({ ...kernelEffects(kernel), peers: peerAccesses(kernel) }));
   const phases: number[] = [];
   parts.forEach((_, j) => {
     const { reads, writes, peers } = effects[j];
@@ -41,19 +51,21 @@ export function arrangeForRanks(kernels: readonly Kernel[], isShared: (slot: num
   const count = Math.max(0, ...phases) + 1;
   const meets = (phase: number): boolean =>
     effects.some(
-      ({ writes, peers }, i) => phases[i] === phase && (peers.length > 0 || writes.some(isShared)),
+      ({ reads, writes, peers }, i) =>
+        phases[i] === phase &&
+        (peers.length > 0 || writes.some(isShared) || [...reads, ...writes].some(isJoint)),
     );
   const arranged: Kernel[] = [];
-  const phaseEnds: number[] = [];
+  const spans: Phase[] = [];
   for (let phase = 0; phase < count; phase++) {
     const own = parts.filter((_, i) => phases[i] === phase);
     const closes = phase < count - 1 || meets(phase) || meets(0);
     const phaseKernels = [...own, ...(closes ? [barrier] : [])];
-    const end = arranged.length + phaseKernels.length - 1;
+    const span = { first: arranged.length, last: arranged.length + phaseKernels.length - 1 };
     arranged.push(...phaseKernels);
-    phaseEnds.push(...phaseKernels.map(() => end));
+    spans.push(...phaseKernels.map(() => span));
   }
-  return { kernels: arranged, phaseEnds };
+  return { kernels: arranged, phases: spans };
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Kernel } from "../plan.js";
 import { type Arranged, arrangeForRanks } from "./barriers.js";
 import { formGroups, type Group, variesByRank } from "./groups.js";
 import { joinKernels } from "./join.js";
+import { jointProducts, noJointProducts } from "./jointProducts.js";
 import { copyKernel, lowerGroup } from "./kernels.js";
 import { isGiven, materialize, storedNode } from "./materialize.js";
 import { type Schedule, schedule } from "./schedule.js";
@@ -47,9 +48,16 @@ export function lowerEntry(entry: EntryGraph, { ranks, isShared }: RankSharing):
     formGroups(order, stored),
     updates.map(({ variable, value }) => [variable, value]),
   );
-  const slots = new Slots(plan.inPlace);
+  const isStored = (node: Tensor): boolean => stored.has(node);
+  const joint =
+    ranks === 1
+      ? noJointProducts
+      : jointProducts(order, isStored, new Set(outputs.map(storedNode)), { ranks, isShared });
+  const slots = new Slots(plan.inPlace, (node) =>
+    joint.divided.get(node) === "rows" ? "shared" : joint.stacked.has(node) ? "stacked" : "private",
+  );
   const needed = neededOutside(plan.groups, outputs);
-  const memory = { isStored: (node: Tensor) => stored.has(node), bufferOf: slots.of, ranks };
+  const memory = { isStored, bufferOf: slots.of, ranks, joint };
   const computing = plan.groups.flatMap((group) => lowerGroup(group, memory, needed));
   const kept = keepTraces(traces, slots);
   const moved = moveUpdates(updates, plan, slots);
@@ -64,9 +72,10 @@ export function lowerEntry(entry: EntryGraph, { ranks, isShared }: RankSharing):
   const kernels = [...kept.before, ...moved.before, ...joined, ...moved.after];
   const sharesSlot = (number: number): boolean => {
     const slot = slots.at(number);
-    return slot.kind === "constant" || (slot.kind === "variable" && isShared(slot.node));
+    if (slot.kind === "temporary") return slot.scope === "shared";
+    return slot.kind === "constant" || isShared(slot.node);
   };
-  const arranged = ranks === 1 ? inOrder(kernels) : arrangeForRanks(kernels, sharesSlot);
+  const arranged = ranks === 1 ? inOrder(kernels) : arrangeForRanks(kernels, sharesSlot, slots.isJoint);
   return {
     kernels: arranged.kernels,
     slots: slots.withLifetimes(
@@ -77,7 +86,10 @@ export function lowerEntry(entry: EntryGraph, { ranks, isShared }: RankSharing):
   };
 }
 
-const inOrder = (kernels: readonly Kernel[]): Arranged => ({ kernels, phaseEnds: kernels.map((_, i) => i) });
+const inOrder = (kernels: readonly Kernel[]): Arranged => ({
+  kernels,
+  phases: kernels.map((_, i) => ({ first: i, last: i })),
+});
 
 function checkUpdates(updates: EntryGraph["updates"], order: readonly Tensor[]): void {
   const varying = variesByRank(order);

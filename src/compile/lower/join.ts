@@ -3,7 +3,7 @@
  * they follow, the greatest elements of windows with their places.
  */
 import { sameShape, stridesOf } from "../../base/shape.js";
-import { kernelEffects, peerReads } from "../kernelEffects.js";
+import { kernelEffects, peerAccesses } from "../kernelEffects.js";
 import type { Access, ConvolutionKernel, Kernel, LoopKernel, PoolKernel } from "../plan.js";
 
 /** @param isOwn whether a slot is memory that these kernels alone use and nothing outlives */
@@ -34,7 +34,7 @@ function epilogueOf(kernel: ConvolutionKernel, loop: LoopKernel): ConvolutionKer
   const { extents, body, stores, reductions } = loop;
   const [store] = stores;
   if (stores.length !== 1 || reductions.length > 0 || !isWhole(store.access, extents)) return undefined;
-  if (body.some(({ dtype }) => dtype !== kernel.dtype) || peerReads(loop).length > 0) return undefined;
+  if (body.some(({ dtype }) => dtype !== kernel.dtype) || peerAccesses(loop).length > 0) return undefined;
   let at = store.value;
   const last = body[at];
   const relu = last.op === "relu";

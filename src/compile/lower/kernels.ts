@@ -2,7 +2,7 @@
 import { invariant } from "../../base/errors.js";
 import { sizeOf, stridesOf, type TensorType } from "../../base/shape.js";
 import type { Tensor } from "../../graph/tensor.js";
-import type { Access, Combine, Kernel, LoopKernel } from "../plan.js";
+import type { Access, Combine, GemmKernel, GemmOperand, Kernel, LoopKernel } from "../plan.js";
 import { planContraction } from "./contraction.js";
 import { type Group, isReduction } from "./groups.js";
 import { convolutionKernel, poolKernel } from "./images.js";
@@ -28,17 +28,17 @@ export function lowerGroup(
         ...product[side],
         buffer: memory.bufferOf(storedNode(views[i]!.base)),
       });
-      return [
-        {
-          ...product,
-          name: "dot",
-          ...(root.attributes.precision && { precision: root.attributes.precision }),
-          accumulate: false,
-          a: place("a", 0),
-          b: place("b", 1),
-          c: { ...product.c, buffer: memory.bufferOf(root) },
-        },
-      ];
+      const own: GemmKernel = {
+        ...product,
+        name: "dot",
+        ...(root.attributes.precision && { precision: root.attributes.precision }),
+        accumulate: false,
+        a: place("a", 0),
+        b: place("b", 1),
+        c: { ...product.c, buffer: memory.bufferOf(root) },
+      };
+      const divided = memory.joint.divided.get(root);
+      return [divided ? jointProduct(own, divided, memory.ranks) : own];
     }
     case "scatterAdd": {
       const { axis, extent } = root.attributes;
@@ -88,6 +88,15 @@ export function lowerGroup(
     default:
       return nonEmpty(loopOf(group, memory, needed));
   }
+}
+
+/** The product of the rows of all ranks in place of one rank's, divided among them. */
+function jointProduct(own: GemmKernel, divided: "rows" | "columns", ranks: number): GemmKernel {
+  const ofAll = (operand: GemmOperand): GemmOperand => ({ ...operand, peer: 0 });
+  const a = ofAll(own.a);
+  return divided === "rows"
+    ? { ...own, divided, k: own.k * ranks, a, b: ofAll(own.b) }
+    : { ...own, divided, m: own.m * ranks, a, c: ofAll(own.c) };
 }
 
 /** A loop over nothing is no kernel, unless a reduction has to write its identity. */

@@ -13,6 +13,7 @@ import {
   type MovementNode,
   mapThrough,
 } from "./indexMap.js";
+import type { JointProducts } from "./jointProducts.js";
 import { isGiven, storedNode } from "./materialize.js";
 import { viewOf } from "./views.js";
 
@@ -33,9 +34,11 @@ export interface BodyOptions {
   readonly bufferOf: (node: Tensor) => number;
   /** Ranks that the program is for. */
   readonly ranks: number;
+  /** What they compute together. */
+  readonly joint: JointProducts;
 }
 
-export function buildBody({ extents, isStored, bufferOf, ranks }: BodyOptions): BodyBuilder {
+export function buildBody({ extents, isStored, bufferOf, ranks, joint }: BodyOptions): BodyBuilder {
   const instructions: Instruction[] = [];
   const known = new Map<string, number>();
   const numbers = new Map<Tensor, number>();
@@ -86,7 +89,9 @@ export function buildBody({ extents, isStored, bufferOf, ranks }: BodyOptions): 
       return emit({ op: "index", dtype, offset: 0, strides, perRank: 1 });
     }
     if (node.op === "allReduceSum") {
-      const parts = Array.from({ length: ranks }, (_, peer) => peerValueAt(node.inputs[0], map, peer));
+      const [part] = node.inputs;
+      if (ranks === 1 || isSumOverRanks(part)) return valueAt(part, map);
+      const parts = Array.from({ length: ranks }, (_, peer) => peerValueAt(part, map, peer));
       return parts.reduce((a, b) => emit({ op: "add", dtype, inputs: [a, b], attributes: {} }));
     }
     if (isMovement(node)) return valueAt(node.inputs[0], movedMap(node, map));
@@ -104,9 +109,14 @@ export function buildBody({ extents, isStored, bufferOf, ranks }: BodyOptions): 
     return inner;
   };
 
+  /** Whether `node` is a view of a product that has summed the rows of all ranks already. */
+  const isSumOverRanks = (node: Tensor): boolean =>
+    hasMemory(node)
+      ? joint.divided.get(storedNode(node)) === "rows"
+      : isMovement(node) && isSumOverRanks(node.inputs[0]);
+
   /** What rank `peer` stored of `node`, a view of memory. */
   const peerValueAt = (node: Tensor, map: IndexMap, peer: number): number => {
-    if (ranks === 1) return valueAt(node, map);
     if (hasMemory(node)) {
       const access = accessTo(node, map, stridesOf(node.shape));
       return emit({ op: "load", dtype: node.dtype, access: { ...access, peer } });

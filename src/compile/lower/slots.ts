@@ -2,28 +2,38 @@
 import { bytesOf } from "../../base/dtype.js";
 import { sizeOf } from "../../base/shape.js";
 import type { Node, Tensor } from "../../graph/tensor.js";
-import { kernelEffects, peerReads } from "../kernelEffects.js";
+import { kernelEffects, peerAccesses } from "../kernelEffects.js";
+import type { PlanBuffer } from "../plan.js";
 import type { Arranged } from "./barriers.js";
 import { isGiven } from "./materialize.js";
 
-/** A piece of memory: a variable's own, a constant's, or a temporary for the kernels `first` to `last`. */
+/** A piece of memory: a variable's own, a constant's, or a temporary. */
 export type Slot =
   | { readonly kind: "variable"; readonly node: Node<"variable"> }
   | { readonly kind: "constant"; readonly node: Node<"constant"> }
-  | {
-      readonly kind: "temporary";
-      readonly node: Tensor;
-      readonly bytes: number;
-      first: number;
-      last: number;
-    };
+  | TemporarySlot;
+
+/** Memory for the kernels `first` to `last`. */
+export interface TemporarySlot {
+  readonly kind: "temporary";
+  readonly node: Tensor;
+  /** Of one rank's copy, if it is not shared. */
+  readonly bytes: number;
+  readonly scope: PlanBuffer["scope"];
+  first: number;
+  last: number;
+}
 
 /** Hands out slots for nodes, then finds how long each temporary lives. */
 export class Slots {
   private readonly list: Slot[] = [];
   private readonly numbers = new Map<Tensor, number>();
 
-  constructor(private readonly inPlace: ReadonlyMap<Tensor, Tensor>) {}
+  /** @param scopeOf of the temporary that holds a node */
+  constructor(
+    private readonly inPlace: ReadonlyMap<Tensor, Tensor>,
+    private readonly scopeOf: (node: Tensor) => PlanBuffer["scope"],
+  ) {}
 
   readonly of = (node: Tensor): number => {
     const owner = this.inPlace.get(node) ?? node;
@@ -43,6 +53,7 @@ export class Slots {
         kind: "temporary",
         node,
         bytes: sizeOf(node.shape) * bytesOf(node.dtype),
+        scope: this.scopeOf(node),
         first: Number.POSITIVE_INFINITY,
         last: -1,
       });
@@ -51,19 +62,27 @@ export class Slots {
 
   readonly isTemporary = (number: number): boolean => this.list[number].kind === "temporary";
 
+  /** Whether it is a temporary in memory where all ranks have theirs. */
+  readonly isJoint = (number: number): boolean => {
+    const slot = this.list[number];
+    return slot.kind === "temporary" && slot.scope !== "private";
+  };
+
   /**
-   * All slots. What other ranks read stays until all of them have read it.
+   * All slots. What other ranks read stays until all of them have read it; memory that all ranks use together is free
+   * for another tensor only once all of them are done with the one before.
    * @param kept slots that must hold their values when the step is done
    */
-  withLifetimes({ kernels, phaseEnds }: Arranged, kept: readonly number[]): Slot[] {
+  withLifetimes({ kernels, phases }: Arranged, kept: readonly number[]): Slot[] {
     kernels.forEach((kernel, i) => {
       const { reads, writes } = kernelEffects(kernel);
-      const peers = peerReads(kernel);
+      const peers = peerAccesses(kernel);
       for (const number of [...reads, ...writes]) {
         const slot = this.list[number];
         if (slot.kind !== "temporary") continue;
-        slot.first = Math.min(slot.first, i);
-        slot.last = Math.max(slot.last, peers.includes(number) ? phaseEnds[i] : i);
+        const isJoint = slot.scope !== "private";
+        slot.first = Math.min(slot.first, isJoint ? phases[i].first : i);
+        slot.last = Math.max(slot.last, isJoint || peers.includes(number) ? phases[i].last : i);
       }
     });
     for (const number of kept) {
