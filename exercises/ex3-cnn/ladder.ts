@@ -12,7 +12,6 @@ import {
   type ConvNetOptions,
   convNet,
   cosine,
-  elastic,
   ema,
   mnist,
   study,
@@ -38,7 +37,6 @@ export interface Rung {
   readonly on?: string;
 }
 
-const moved = affine({ shift: 2, rotation: 10, scale: 0.1 });
 const annealed = withWarmup(cosine(), { steps: 500, start: 0.1 });
 
 export const rungs: readonly Rung[] = [
@@ -56,7 +54,7 @@ export const rungs: readonly Rung[] = [
   {
     id: "augmentation",
     title: "Augmentation: shift, rotation, scale",
-    change: { augment: [moved] },
+    change: { augment: [affine({ shift: 2, rotation: 10, scale: 0.1 })] },
   },
   {
     id: "batch-norm",
@@ -64,16 +62,12 @@ export const rungs: readonly Rung[] = [
     change: { model: { initializer: "he", batchNorm: true } },
   },
   {
-    id: "elastic",
-    title: "Elastic deformation: and 30 epochs",
-    change: { augment: [moved, elastic({ strength: 20, smoothness: 4 })], epochs: 30 },
-  },
-  {
     id: "width",
     title: "Twice the filters: 64 and 128",
-    change: { model: { initializer: "he", batchNorm: true, filters: [64, 128] } },
-    on: "batch-norm",
+    change: { model: { initializer: "he", filters: [64, 128] } },
+    on: "augmentation",
   },
+  { id: "longer", title: "Longer: 30 epochs", change: { epochs: 30 }, on: "augmentation" },
   {
     id: "swa",
     title: "Averaged weights: SWA of the last quarter instead, at a constant learning rate",

@@ -28,8 +28,9 @@ export interface Store {
   studies(): string[];
   has(name: string): boolean;
   /**
-   * Makes the study's folder, or opens the one that asks the same question. Errors: a different study under
-   * this name (names the first difference), a name that can't be a folder, a folder that can't be written.
+   * Makes the study's folder, or opens the one that asks the same question, of more seeds perhaps, which it then has
+   * too. Errors: a different study under this name (names the first difference), a name that can't be a folder, a
+   * folder that can't be written.
    */
   createStudy(record: StudyRecord, options?: CreateStudyOptions): Study;
   /** Opens a stored study; an unknown name lists those stored. */
@@ -66,8 +67,12 @@ export function openStore(root: string): Store {
           `study "${record.name}" exists already (${folder}, created ${stored.created}). Resume it, or choose another name.`,
         );
       }
-      checkSameQuestion(stored, record, folder);
-      return new Study(folder, stored, true, versionChanges(stored, record));
+      const grown = stored.seeds.every((seed) => record.seeds.includes(seed));
+      const known: StudyRecord = grown ? { ...stored, seeds: record.seeds } : stored;
+      checkSameQuestion(known, record, folder);
+      if (known.seeds.length > stored.seeds.length)
+        writeWhole(join(folder, "study.json"), encodeRecord(known));
+      return new Study(folder, known, true, versionChanges(stored, record));
     },
     openStudy(name) {
       const folder = folderOf(name);

@@ -182,6 +182,24 @@ describe("resuming", () => {
     expect(second.missing(seeds)).toEqual([seeds[2], seeds[4]]);
   });
 
+  it("takes more seeds of the same question, and keeps what it has; fewer are another question", () => {
+    const store = openStore(root);
+    const [first, ...rest] = [0, 1, 2].map((seed) => configuration({ seed }));
+    const run = store.createStudy(studyRecord({ seeds: [0, 1] })).createRun(first);
+    run.append([row(0, { trainLoss: 3 })]);
+    run.finish({ status: "completed" });
+    const grown = store.createStudy(studyRecord({ seeds: [0, 1, 2] }));
+    expect(grown.record.seeds).toEqual([0, 1, 2]);
+    expect(grown.missing([first, ...rest])).toEqual(rest);
+    expect(store.openStudy("example").record.seeds).toEqual([0, 1, 2]);
+    expect(() => store.createStudy(studyRecord({ seeds: [0, 1] }))).toThrow(
+      /stored with other settings: seeds\[2\] is 2 there and nothing here/,
+    );
+    expect(() => store.createStudy(studyRecord({ seeds: [0, 1, 3, 4] }))).toThrow(
+      /stored with other settings/,
+    );
+  });
+
   it("refuses another question under the same name and names the first difference", () => {
     const store = openStore(root);
     store.createStudy(studyRecord({}));
