@@ -29,7 +29,7 @@ const everything = [
 const floors: readonly (readonly string[])[] = [
   ["base", "graph"],
   ["transform", "compile"],
-  ["backends", "collectives"],
+  ["backends", "collectives", "native"],
   ["learn"],
   ["train", "runs", "theory"],
   ["lab", "figures", "report", "exports"],
@@ -40,6 +40,8 @@ const floors: readonly (readonly string[])[] = [
 const beside: readonly (readonly [string, string])[] = [
   ["graph", "base"],
   ["compile", "transform"],
+  ["backends", "native"],
+  ["collectives", "native"],
   ["train", "runs"],
   ["report", "figures"],
   ["report", "lab"],

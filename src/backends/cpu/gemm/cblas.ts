@@ -1,6 +1,6 @@
 /** Matrix products by a CBLAS: OpenBLAS, MKL, BLIS, Accelerate, whichever is present. */
 import { SlalomError } from "../../../base/errors.js";
-import { type NativeLibrary, openLibrary } from "./native.js";
+import { type NativeLibrary, openLibrary } from "../../../native/library.js";
 import { completeSpec, guarded, overBatch } from "./spec.js";
 import type { GemmLibrary } from "./types.js";
 

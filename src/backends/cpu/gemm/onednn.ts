@@ -5,11 +5,11 @@
  * float64 goes to our own WebAssembly, which is bound along.
  */
 import { SlalomError } from "../../../base/errors.js";
+import { type NativeLibrary, openLibrary } from "../../../native/library.js";
 import { hasBfloat16, prepareBfloat16Product } from "../onednn/bfloat16Products.js";
 import { Dnnl } from "../onednn/dnnl.js";
 import { type BlockCall, copiesBytes, planCopies, withCopies } from "./aliasing.js";
 import { type CopyRows, instantiateCopyRows } from "./copy.js";
-import { type NativeLibrary, openLibrary } from "./native.js";
 import { completeSpec, guarded, overBatch } from "./spec.js";
 import type { BoundGemm, GemmLibrary } from "./types.js";
 import { wasmGemm } from "./wasm.js";

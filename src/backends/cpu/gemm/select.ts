@@ -1,9 +1,9 @@
 /** Which library computes the matrix products: oneDNN, else a CBLAS, else our own WebAssembly. */
 import { join } from "node:path";
 import { checkKeys, SlalomError, unknownName } from "../../../base/errors.js";
+import { failureInChildProcess, reasonOf } from "../../../native/library.js";
 import { createSharedMemory } from "../wasm/index.js";
 import { cblasPrototype, openCblas } from "./cblas.js";
-import { failureInChildProcess, reasonOf } from "./native.js";
 import { oneDnnPrototype, openOneDnn } from "./onednn.js";
 import { withSmallProducts } from "./small.js";
 import type { GemmLibrary, GemmLibraryName } from "./types.js";
@@ -182,7 +182,7 @@ function survive(kind: NativeKind, path: string): void {
   const matrix = [1, 2, 3, 4];
   const layout = kind.name === "onednn" ? [78, 78] : [101, 111, 111];
   const args = [...layout, 2, 2, 2, 1, matrix, 2, matrix, 2, 0, matrix, 2];
-  const reason = failureInChildProcess(path, kind.trialPrototype, args);
+  const reason = failureInChildProcess(path, [{ prototype: kind.trialPrototype, args }]);
   if (reason !== undefined) throw new SlalomError("library", reason);
 }
 

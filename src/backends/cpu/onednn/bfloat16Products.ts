@@ -6,7 +6,7 @@
  * preferred order would make the product of 3 million weights and 50 rows faster by 0.15 ms, and rounding slower by 1.
  */
 import { SlalomError } from "../../../base/errors.js";
-import type { NativeLibrary } from "../gemm/native.js";
+import type { NativeLibrary } from "../../../native/library.js";
 import { guarded, overBatch } from "../gemm/spec.js";
 import type { FullGemmSpec, GemmCall } from "../gemm/types.js";
 import type { WasmMemory } from "../wasm/index.js";

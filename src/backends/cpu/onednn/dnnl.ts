@@ -5,7 +5,7 @@
  * Version 2 describes an operation by a structure that its own functions fill in; version 3 makes descriptors opaque.
  */
 import { SlalomError } from "../../../base/errors.js";
-import type { NativeFunction, NativeLibrary } from "../gemm/native.js";
+import type { NativeFunction, NativeLibrary } from "../../../native/library.js";
 
 /** A handle or an address. */
 export type Pointer = bigint;

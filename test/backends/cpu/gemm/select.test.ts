@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openCblas } from "../../../../src/backends/cpu/gemm/cblas.js";
 import { allGemm, gemmChoices, probeGemm, selectGemm } from "../../../../src/backends/cpu/gemm/index.js";
-import { failureInChildProcess, openLibrary } from "../../../../src/backends/cpu/gemm/native.js";
 import { openOneDnn } from "../../../../src/backends/cpu/gemm/onednn.js";
 import { SlalomError } from "../../../../src/base/errors.js";
+import { failureInChildProcess, openLibrary } from "../../../../src/native/library.js";
 
 function thrown(run: () => unknown): SlalomError {
   try {
@@ -65,9 +65,9 @@ test("a library of another kind is an error, not a crash", () => {
 test("a trial in a process of its own takes the same library and survives a crash", () => {
   expect(selectGemm({ trial: "process" }).library.path).toBe(selectGemm().library.path);
   const libc = process.platform === "linux" ? "libc.so.6" : "/usr/lib/libSystem.B.dylib";
-  expect(failureInChildProcess(libc, "void abort()", [])).toMatch(/SIGABRT/);
-  expect(failureInChildProcess(libc, "int abs(int x)", [-1])).toBeUndefined();
-  expect(failureInChildProcess(libc, "int dnnl_sgemm(int x)", [1])).toMatch(
+  expect(failureInChildProcess(libc, [{ prototype: "void abort()", args: [] }])).toMatch(/SIGABRT/);
+  expect(failureInChildProcess(libc, [{ prototype: "int abs(int x)", args: [-1] }])).toBeUndefined();
+  expect(failureInChildProcess(libc, [{ prototype: "int dnnl_sgemm(int x)", args: [1] }])).toMatch(
     /trial process failed: .*dnnl_sgemm/,
   );
 });

@@ -1,8 +1,7 @@
-/** Opening C libraries through koffi, and the address of a WebAssembly memory. */
+/** Opening C libraries through koffi, and the addresses of memory that they may write to. */
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
-import { SlalomError } from "../../../base/errors.js";
-import type { WasmMemory } from "../wasm/index.js";
+import { SlalomError } from "../base/errors.js";
 
 /** A C function; pointers are plain numbers, so nothing is allocated per call. */
 export type NativeFunction = (...args: (number | bigint | object | null)[]) => unknown;
@@ -13,22 +12,32 @@ export interface NativeLibrary {
   func(prototype: string): NativeFunction;
   /** The same, or undefined where the library has none. */
   optional(prototype: string): NativeFunction | undefined;
+  /** Address of a variable that the library exports; undefined where it has none of the name. */
+  symbol(name: string): bigint | undefined;
   /** Reads `count` 32-bit integers at a pointer that a function returned. */
   readInts(pointer: unknown, count: number): Int32Array;
   /** The text that ends with a zero byte at an address. */
   readText(address: bigint): string;
   /** Address of the first byte of a memory; it stays, as the memory never grows. */
-  addressOf(memory: WasmMemory): number;
+  addressOf(memory: { readonly buffer: ArrayBufferLike }): number;
   /** Address of the first byte of an array of more than 64 bytes; smaller ones move. */
   addressOfBytes(bytes: ArrayBufferView): bigint;
 }
 
 /** What we use of koffi. */
 interface Koffi {
-  load(path: string): { func(prototype: string): NativeFunction };
+  load(
+    path: string,
+    options: { readonly global: boolean },
+  ): { func(prototype: string): NativeFunction; symbol(name: string): bigint };
   decode(pointer: unknown, type: string): Int32Array;
   decode(pointer: unknown, type: "char", length: number): string;
   address(view: ArrayBufferView): bigint;
+}
+
+export interface OpenLibraryOptions {
+  /** Whether libraries that are loaded later find the symbols of this one, as plug-ins of its own may need to. */
+  readonly global?: boolean;
 }
 
 /**
@@ -36,19 +45,14 @@ interface Koffi {
  *
  * @throws Whatever koffi or the loader says, also when koffi itself is absent on this platform.
  */
-export function openLibrary(path: string): NativeLibrary {
+export function openLibrary(path: string, { global = false }: OpenLibraryOptions = {}): NativeLibrary {
   const koffi = loadKoffi();
-  const library = koffi.load(path);
+  const library = koffi.load(path, { global });
   return {
     path,
     func: (prototype) => library.func(prototype),
-    optional(prototype) {
-      try {
-        return library.func(prototype);
-      } catch {
-        return undefined;
-      }
-    },
+    optional: (prototype) => present(() => library.func(prototype)),
+    symbol: (name) => present(() => library.symbol(name)),
     readInts: (pointer, count) => koffi.decode(pointer, `int [${count}]`),
     readText: (address) => koffi.decode(address, "char", -1),
     addressOf: (memory) => Number(koffi.address(new Uint8Array(memory.buffer))),
@@ -56,23 +60,31 @@ export function openLibrary(path: string): NativeLibrary {
   };
 }
 
+/** A call of a C function; what it returns is not looked at. */
+export interface TrialCall {
+  readonly prototype: string;
+  readonly args: readonly TrialArgument[];
+}
+
 /**
- * Calls a C function in a process of its own, since a library built for another processor ends the
+ * Calls C functions in a process of its own, since a library built for another processor ends the
  * process that calls it; about 0.1 s.
  *
+ * @param environment of the process; by default that of this one
  * @returns Why it can't be used: the error, the signal it died by, or that it took over ten seconds;
  *   undefined when it came back.
  */
 export function failureInChildProcess(
   path: string,
-  prototype: string,
-  args: readonly TrialArgument[],
+  calls: readonly TrialCall[],
+  { environment }: { readonly environment?: Readonly<Record<string, string | undefined>> } = {},
 ): string | undefined {
   const koffiPath = createRequire(import.meta.url).resolve("koffi");
-  const settings = JSON.stringify({ koffiPath, path, prototype, args });
+  const settings = JSON.stringify({ koffiPath, path, calls });
   const child = spawnSync(process.execPath, ["-e", childScript, settings], {
     encoding: "utf8",
     timeout: 10_000,
+    ...(environment && { env: environment }),
   });
   if (child.status === 0) return undefined;
   if (child.signal !== null) return `it ended a trial process by ${child.signal}`;
@@ -84,10 +96,21 @@ export function failureInChildProcess(
 export type TrialArgument = number | readonly number[];
 
 const childScript = `
-const { koffiPath, path, prototype, args } = JSON.parse(process.argv[1]);
-const pointers = args.map((arg) => (Array.isArray(arg) ? new Float32Array(arg) : arg));
-require(koffiPath).load(path).func(prototype)(...pointers);
+const { koffiPath, path, calls } = JSON.parse(process.argv[1]);
+const library = require(koffiPath).load(path);
+for (const { prototype, args } of calls) {
+  library.func(prototype)(...args.map((arg) => (Array.isArray(arg) ? new Float32Array(arg) : arg)));
+}
 `;
+
+/** What koffi throws an error for where the library lacks it. */
+function present<T>(find: () => T): T | undefined {
+  try {
+    return find();
+  } catch {
+    return undefined;
+  }
+}
 
 /** Required lazily: importing this module must not load an addon, and must work where there is none. */
 function loadKoffi(): Koffi {
