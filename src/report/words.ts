@@ -75,6 +75,8 @@ export function metricInterval(metric: string, value: number, lower: number, upp
 const symbols: Readonly<Record<string, string>> = {
   lr: "learning rate",
   weightDecay: "weight decay",
+  trustCoefficient: "trust coefficient",
+  minimumAxes: "fewest axes",
   beta1: "β₁",
   beta2: "β₂",
   eps: "ε",

@@ -7,17 +7,24 @@ import type { Backend } from "../../src/compile/backend.js";
 import { ema, swa } from "../../src/learn/averages/index.js";
 import { mnistDataset } from "../../src/learn/datasets/index.js";
 import { softmaxRegression } from "../../src/learn/models/index.js";
-import { adam, momentum, type OptimizerChoice, sgd } from "../../src/learn/optimizers/index.js";
+import { adam, lamb, lars, momentum, type OptimizerChoice, sgd } from "../../src/learn/optimizers/index.js";
 import { classificationProblem } from "../../src/learn/problems/index.js";
 import type { LaneTraining } from "../../src/train/index.js";
 import { classifying, descent, greatestDifference, train, withoutTime } from "./support.js";
 
-const choices: readonly OptimizerChoice[] = [
+/** Updates of which each element follows from those at its place. */
+const elementwise: readonly OptimizerChoice[] = [
   sgd({ lr: [0.01, 0.1, 0.5] }),
   momentum({ lr: [0.01, 0.1], momentum: [0.5, 0.9] }),
   adam({ lr: [1e-3, 1e-2, 1e-1] }),
   momentum({ lr: [0.05, 0.1, 0.2], average: ema({ decay: 0.9 }) }),
   sgd({ lr: [0.1, 0.2, 0.5], average: swa({ from: 0.2 }) }),
+];
+
+/** Updates by the norms of whole tensors. */
+const layerwise: readonly OptimizerChoice[] = [
+  lars({ lr: [0.1, 0.5], trustCoefficient: 0.1, weightDecay: 1e-3, minimumAxes: [0, 2] }),
+  lamb({ lr: [0.01, 0.1], weightDecay: [0, 0.1] }),
 ];
 
 const nameOf = ({ optimizer, average }: OptimizerChoice): string =>
@@ -34,25 +41,16 @@ async function expectLanesAlone(training: LaneTraining, backend: Backend, tolera
   }
 }
 
-describe.each(choices.map((choice) => [nameOf(choice), choice] as const))("%s", (_, choice) => {
+const named = (choices: readonly OptimizerChoice[]) =>
+  choices.map((choice) => [nameOf(choice), choice] as const);
+
+describe.each(named([...elementwise, ...layerwise]))("%s", (_, choice) => {
   // A single lane's axis of extent 1 vanishes from loops and products, so sums are added up in another order, as they
   // are by libraries, whose blocking follows the sizes: a few units of float32's last digit over 24 steps.
   test.each(allGemm().libraries)("with $title a lane is the run alone", async ({ name }) => {
     const backend = cpuBackend({ gemm: name });
     await expectLanesAlone(await classifying(choice), backend, 1e-5);
     await expectLanesAlone(await classifying(choice, { hidden: 9 }), backend, 1e-5);
-  });
-
-  test("with our own products among fewer lanes it is the same bit for bit", async () => {
-    for (const hidden of [undefined, 9]) {
-      const training = await classifying(choice, { hidden });
-      const all = await train(training, cpuBackend({ gemm: "wasm" }));
-      const two = await train(
-        { ...training, lanes: training.lanes.slice(0, 2) },
-        cpuBackend({ gemm: "wasm" }),
-      );
-      for (const i of [0, 1]) expect(withoutTime(two.rows[i])).toEqual(withoutTime(all.rows[i]));
-    }
   });
 
   test("on the reference backend bit for bit", async () => {
@@ -86,6 +84,22 @@ describe.each(choices.map((choice) => [nameOf(choice), choice] as const))("%s", 
     for (const lane of rows) expect(lane.at(-1)!.validationAccuracy).toBeGreaterThan(0.3);
   });
 });
+
+// Sums over a tensor, which norms are, are added up in an order that follows the number of lanes.
+test.each(named(elementwise))(
+  "%s: with our own products among fewer lanes it is the same bit for bit",
+  async (_, choice) => {
+    for (const hidden of [undefined, 9]) {
+      const training = await classifying(choice, { hidden });
+      const all = await train(training, cpuBackend({ gemm: "wasm" }));
+      const two = await train(
+        { ...training, lanes: training.lanes.slice(0, 2) },
+        cpuBackend({ gemm: "wasm" }),
+      );
+      for (const i of [0, 1]) expect(withoutTime(two.rows[i])).toEqual(withoutTime(all.rows[i]));
+    }
+  },
+);
 
 describe("lanes that end", () => {
   test("leave the others' curves as they are, bit for bit", async () => {

@@ -6,7 +6,7 @@ import { planProgram } from "../../src/compile/planProgram.js";
 import { ema } from "../../src/learn/averages/index.js";
 import { batchNorm, dense } from "../../src/learn/layers/index.js";
 import { layersModel, perceptron } from "../../src/learn/models/index.js";
-import { adam, momentum, type OptimizerChoice } from "../../src/learn/optimizers/index.js";
+import { adam, lamb, momentum, type OptimizerChoice } from "../../src/learn/optimizers/index.js";
 import { classificationProblem } from "../../src/learn/problems/index.js";
 import { type LaneTraining, laneProgram, stepEntry } from "../../src/train/index.js";
 import { writeInitialValues } from "../../src/train/initialValues.js";
@@ -55,6 +55,7 @@ describe.each(["float32", "float64"] as const)("%s", (dtype) => {
   test.each<[string, () => Promise<LaneTraining>]>([
     ["softmax regression, momentum", () => classifying(momentum({ lr: [0.1, 0.2] }), { dtype, steps: 30 })],
     ["dropout, Adam", () => dropping(adam({ lr: 1e-3, eps: 1e-3 }), { dtype, steps: 30 })],
+    ["dropout, LAMB", () => dropping(lamb({ lr: 1e-2, eps: 1e-3 }), { dtype, steps: 30 })],
     [
       "dropout, clipped gradients",
       () => dropping(momentum({ lr: 0.05, clipNorm: 0.5 }), { dtype, steps: 30 }),

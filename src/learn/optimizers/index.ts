@@ -6,6 +6,8 @@ import { adam } from "./adam.js";
 import { adamax } from "./adamax.js";
 import { adamw } from "./adamw.js";
 import { amsgrad } from "./amsgrad.js";
+import { lamb } from "./lamb.js";
+import { lars } from "./lars.js";
 import { momentum } from "./momentum.js";
 import { nadam } from "./nadam.js";
 import { nesterov } from "./nesterov.js";
@@ -28,7 +30,22 @@ export {
   type UpdateInput,
   type UpdateResult,
 } from "./optimizer.js";
-export { adadelta, adagrad, adam, adamax, adamw, amsgrad, momentum, nadam, nesterov, radam, rmsprop, sgd };
+export {
+  adadelta,
+  adagrad,
+  adam,
+  adamax,
+  adamw,
+  amsgrad,
+  lamb,
+  lars,
+  momentum,
+  nadam,
+  nesterov,
+  radam,
+  rmsprop,
+  sgd,
+};
 
 export const optimizers = [
   sgd,
@@ -43,6 +60,8 @@ export const optimizers = [
   adamax,
   nadam,
   radam,
+  lars,
+  lamb,
 ] as const satisfies readonly Optimizer[];
 
 /** The optimizer of this id. @throws SlalomError "name" with the valid ones, the nearest first */

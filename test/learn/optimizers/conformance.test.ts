@@ -127,21 +127,22 @@ interface Descent {
   readonly dtype?: DType;
 }
 
-/** The points of a run: the start, then the point after each step. */
+/** The points of a run: the start, then the point after each step. They are a matrix, as the weights of a layer are. */
 function descend(
   optimizer: Optimizer,
   { start, steps, gradient, hyper = {}, dtype = "float64" }: Descent,
 ): number[][] {
-  const graph = updateGraph(optimizer, [start.length], dtype);
+  const shape = [start.length, 1];
+  const graph = updateGraph(optimizer, shape, dtype);
   const inputs = [graph.parameter, ...Object.values(graph.slots)];
   let state: HostTensor[] = [
-    host([start.length], start, dtype),
+    host(shape, start, dtype),
     ...evaluate(Object.values(optimizer.slots(graph.parameter))),
   ];
   const path = [[...start]];
   for (let t = 1; t <= steps; t++) {
     const values = new Map(inputs.map((input, i) => [input, state[i]]));
-    values.set(graph.input.gradient, host([start.length], [...state[0].data].map(gradient), dtype));
+    values.set(graph.input.gradient, host(shape, [...state[0].data].map(gradient), dtype));
     values.set(graph.input.step, host([], [t], dtype));
     for (const [name, { default: value }] of Object.entries(optimizer.hyperparameters)) {
       values.set(graph.input.hyper[name], host([], [hyper[name] ?? value], dtype));

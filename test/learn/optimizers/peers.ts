@@ -39,7 +39,7 @@ export interface PeerFixture {
   };
   readonly steps: readonly number[];
   readonly totalSteps: number;
-  /** PyTorch's defaults for each optimizer, by our names. */
+  /** The peer's defaults for each optimizer, by our names. */
   readonly defaults?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly cases: readonly PeerCase[];
 }
