@@ -10,6 +10,7 @@ import { polynomial } from "./polynomial.js";
 import type { Schedule, ScheduleDescription, ScheduleKind } from "./schedule.js";
 import { stepDecay } from "./stepDecay.js";
 
+export { type BatchRule, type BatchScaling, type ScaledRate, scaledForBatch } from "./batchScaling.js";
 export {
   defineSchedule,
   describeSchedule,
