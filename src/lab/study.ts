@@ -50,6 +50,11 @@ export interface StudyOptions {
   /** Whether rows hold the metrics of the training batches too, as "trainAccuracy"; by default false. */
   readonly trainMetrics?: boolean;
   /**
+   * Whether rows hold the gradient noise that the micro-batches of each batch tell, as "gradientNoiseScale" and what it
+   * is made of; by default false. It needs a `microBatch` of at most half a batch.
+   */
+  readonly gradientNoise?: boolean;
+  /**
    * Whether what each run has learned is kept, as last.safetensors and best.safetensors beside its rows, with what the
    * best says of the test split in predictions.json; by default false.
    */
@@ -141,6 +146,7 @@ const optionNames: readonly string[] = [
   "recordEvery",
   "test",
   "trainMetrics",
+  "gradientNoise",
   "keepModel",
   "earlyStopping",
   "checkpointEvery",
@@ -179,9 +185,9 @@ export function study(options: StudyOptions): Study {
     fail(`precision is ${describe(precision)}; expected "float32" or "bfloat16"`);
   if (precision === "bfloat16" && dtype === "float64")
     fail('precision is "bfloat16" and dtype "float64"; expected dtype "float32" with it');
-  const { test = "each", trainMetrics = false, keepModel = false } = options;
+  const { test = "each", trainMetrics = false, gradientNoise = false, keepModel = false } = options;
   if (test !== "each" && test !== "end") fail(`test is ${describe(test)}; expected "each" or "end"`);
-  for (const [name, value] of Object.entries({ trainMetrics, keepModel }))
+  for (const [name, value] of Object.entries({ trainMetrics, gradientNoise, keepModel }))
     if (typeof value !== "boolean") fail(`${name} is ${describe(value)}; expected true or false`);
   const { shuffle = true, targets = [], comparisons = [] } = options;
   if (typeof shuffle !== "boolean") fail(`shuffle is ${describe(shuffle)}; expected true or false`);
@@ -204,6 +210,7 @@ export function study(options: StudyOptions): Study {
     ...(recordEvery !== undefined && { recordEvery }),
     test,
     trainMetrics,
+    gradientNoise,
     keepModel,
     ...(options.earlyStopping && { earlyStopping: earlyStoppingOf(options.earlyStopping) }),
     checkpointEvery: checkedInterval(options.checkpointEvery ?? { minutes: 5 }),

@@ -42,6 +42,7 @@ export function recordOf(study: Study, versions: Versions, deterministic: boolea
   const options = {
     ...(study.test !== "each" && { test: study.test }),
     ...(study.trainMetrics && { trainMetrics: true }),
+    ...(study.gradientNoise && { gradientNoise: true }),
     ...(study.keepModel && { keepModel: true }),
     ...(study.precision !== "float32" && { precision: study.precision }),
     // The rhythm of evaluations changes results only where it decides when runs end.
@@ -163,6 +164,7 @@ export function laneTraining(study: Study, dataset: Dataset | undefined, task: T
     evaluate: evaluated.filter((split) => study.test === "each" || split !== "test"),
     evaluateAtEnd: evaluated.filter((split) => study.test === "end" && split === "test"),
     trainMetrics: study.trainMetrics && isBatched,
+    gradientNoise: study.gradientNoise,
     keepModel: study.keepModel,
     ...(study.earlyStopping && { earlyStopping: study.earlyStopping }),
     evaluateEvery: evaluationSteps(study, dataset),

@@ -19,9 +19,9 @@ export interface SummaryBuilder {
   finish(outcome: RunOutcome): RunSummary;
 }
 
-/** The better side of a metric: accuracies up, losses and norms down, parameters have none. */
+/** The better side of a metric: accuracies up, losses and norms down; parameters and gradient noise have none. */
 export function betterSide(metric: string): Target["direction"] | undefined {
-  if (metric.startsWith("parameter.")) return undefined;
+  if (/^(parameter\.|gradient(Square|Variance|NoiseScale)$)/.test(metric)) return undefined;
   return /accuracy$/i.test(metric) ? "above" : "below";
 }
 

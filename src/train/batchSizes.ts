@@ -42,11 +42,15 @@ export function batchSizes(
   return { batch, part: batch, own: batch / ranks };
 }
 
-/** Parts that the batch of a step is taken in: a short last batch has fewer. */
-export function partsAt({ batch, part }: BatchSizes, count: number, step: number): number {
+/** Examples of the batch of a step: a last one may be short. */
+export function examplesAt({ batch }: BatchSizes, count: number, step: number): number {
   const first = (step % stepsPerEpoch(count, batch)) * batch;
-  return Math.ceil(Math.min(batch, count - first) / part);
+  return Math.min(batch, count - first);
 }
+
+/** Parts that the batch of a step is taken in: a short last batch has fewer. */
+export const partsAt = (sizes: BatchSizes, count: number, step: number): number =>
+  Math.ceil(examplesAt(sizes, count, step) / sizes.part);
 
 /**
  * For a model that takes statistics of batches: throws where a rank would take them of no example, its share of the last

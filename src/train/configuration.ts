@@ -37,6 +37,8 @@ export interface LaneTraining {
   readonly evaluateAtEnd?: readonly SplitName[];
   /** Whether rows hold the metrics of the training batches too, as "trainAccuracy": means over the steps since the last row. */
   readonly trainMetrics?: boolean;
+  /** Whether rows hold the gradient noise that the parts of batches tell: means over the steps since the last evaluation. */
+  readonly gradientNoise?: boolean;
   /** Whether the sink gets what a lane has learned when it ends. */
   readonly keepModel?: boolean;
   /** Steps between evaluations; the last step is always evaluated. */
@@ -100,6 +102,9 @@ export const parameterMetrics = (name: string, shape: Shape): string[] =>
 /** As the last row of a training on batches names what all training examples give: "finalTrainLoss". */
 export const finalMetricName = (metric: string): string => `finalTrain${capitalised(metric)}`;
 
+/** What rows tell of the gradient's noise. */
+export const noiseMetrics = ["gradientSquare", "gradientVariance", "gradientNoiseScale"] as const;
+
 /** The metrics of the rows of evaluations. */
 export function evaluatedMetrics(training: LaneTraining): string[] {
   const { metrics } = training.problem.build(training.dataset);
@@ -117,6 +122,7 @@ export function metricsOf(training: LaneTraining): string[] {
   const stepLoss = stepLossName(training);
   return [
     ...evaluatedMetrics(training),
+    ...(training.gradientNoise ? noiseMetrics : []),
     ...(training.evaluateAtEnd ?? []).flatMap((split) =>
       ["loss", ...built.metrics].map((metric) => metricName(split, metric)),
     ),

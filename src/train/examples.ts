@@ -45,17 +45,32 @@ export class Examples {
 
   /** @param part int32 scalar: which part of the step's batch, where it is taken in parts */
   ofStep(step: Tensor, part: Tensor | undefined): StepBatch {
-    const { count } = this.dataset.train;
-    const size = this.sizes.batch;
-    const isShort = count % size !== 0;
-    const perEpoch = stepsPerEpoch(count, size);
-    const first = g.mul(g.remainder(step, perEpoch), size);
+    const { first, examples } = this.batchOf(step);
     const offset = part && g.mul(part, this.sizes.part);
+    const isShort = typeof examples !== "number";
+    const epoch = g.floorDivide(step, stepsPerEpoch(this.dataset.train.count, this.sizes.batch));
     return {
-      ...this.ofTraining(g.floorDivide(step, perEpoch), offset ? g.add(first, offset) : first, isShort),
-      examples: isShort ? g.minimum(g.sub(count, first), size) : size,
+      ...this.ofTraining(epoch, offset ? g.add(first, offset) : first, isShort),
+      examples,
       ...this.firstExample(offset),
     };
+  }
+
+  /** The share of a step's batch that a part of it has on all ranks. */
+  shareOf(step: Tensor, part: Tensor, dtype: g.DType): Tensor | number {
+    const { examples } = this.batchOf(step);
+    const size = this.sizes.part;
+    if (typeof examples === "number") return size / examples;
+    const own = g.minimum(g.sub(examples, g.mul(part, size)), size);
+    return g.div(g.cast(own, dtype), g.cast(examples, dtype));
+  }
+
+  /** The place of a step's batch in its epoch, and how many examples it has on all ranks: a last one may be short. */
+  private batchOf(step: Tensor): { first: Tensor; examples: Tensor | number } {
+    const { count } = this.dataset.train;
+    const size = this.sizes.batch;
+    const first = g.mul(g.remainder(step, stepsPerEpoch(count, size)), size);
+    return { first, examples: count % size === 0 ? size : g.minimum(g.sub(count, first), size) };
   }
 
   /** @param part int32 scalar: which part of the epoch that the step is in */

@@ -1,5 +1,6 @@
 /** Training: lanes of one program, the loop around it, evaluation, divergence. */
 export { evaluatedMetrics, type LaneTraining, metricsOf, stepsPerEpoch } from "./configuration.js";
+export { type GradientNoise, type GradientOf, gradientNoise, noiseScale } from "./gradientNoise.js";
 export { initialParameters, seedKeys } from "./initialValues.js";
 export { divergenceFactor } from "./lane.js";
 export { type LaneProgram, laneProgram } from "./laneProgram.js";

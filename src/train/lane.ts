@@ -1,6 +1,7 @@
 /** What the loop remembers of one lane: its rows not yet handed on, its losses, whether and how it diverged. */
 import type { Divergence, MetricRow } from "../runs/records.js";
 import type { Waiting } from "./earlyStopping.js";
+import { addNoise, type GradientNoise, type NoiseSum } from "./gradientNoise.js";
 
 /** A loss this many times the first one counts as diverged if the run ends there. */
 export const divergenceFactor = 1000;
@@ -16,6 +17,7 @@ export interface LaneSnapshot {
   readonly sum: number;
   readonly count: number;
   readonly metricSums: Readonly<Record<string, number>>;
+  readonly noise?: NoiseSum;
   readonly waiting?: Waiting;
 }
 
@@ -35,6 +37,7 @@ export class Lane {
   private sum = 0;
   private count = 0;
   private readonly metricSums = new Map<string, number>();
+  private noise: NoiseSum | undefined;
 
   /** `number`: its place in `LaneTraining.lanes`. */
   constructor(readonly number: number) {}
@@ -85,8 +88,20 @@ export class Lane {
     return means;
   }
 
+  /** Takes what the batch of the step that `see` took last tells of its gradient's noise. */
+  seeNoise(noise: GradientNoise): void {
+    this.noise = addNoise(this.noise, noise);
+  }
+
+  /** What the batches since the last call tell of the gradient's noise; undefined where none did. */
+  takeNoise(): NoiseSum | undefined {
+    const { noise } = this;
+    this.noise = undefined;
+    return noise;
+  }
+
   snapshot(): LaneSnapshot {
-    const { number, timeS, lastLoss, firstLoss, lastRowStep, beyondBound, sum, count, waiting } = this;
+    const { number, timeS, lastLoss, firstLoss, lastRowStep, beyondBound, sum, count, noise, waiting } = this;
     return {
       number,
       timeS,
@@ -97,6 +112,7 @@ export class Lane {
       sum,
       count,
       metricSums: Object.fromEntries(this.metricSums),
+      ...(noise && { noise }),
       ...(waiting && { waiting }),
     };
   }

@@ -22,6 +22,7 @@ import {
 } from "./configuration.js";
 import { afterEvaluation, stopped } from "./earlyStopping.js";
 import { type Evaluated, evaluateSplit, runMany, takeStatistics } from "./evaluation.js";
+import { type GradientNoise, noiseRow, squareTraces } from "./gradientNoise.js";
 import { writeInitialValues, writeShared } from "./initialValues.js";
 import { Lane } from "./lane.js";
 import { type LaneProgram, laneProgram } from "./laneProgram.js";
@@ -167,6 +168,7 @@ export class LaneLoop {
     const metrics = this.training.trainMetrics
       ? this.program.built.metrics.map((name) => [name, this.executable.trace(stepEntry, name)] as const)
       : [];
+    const noiseOf = this.noiseTraces();
     const living = this.living();
     const share = elapsedS / living.length;
     for (const { lane, place } of living) {
@@ -181,9 +183,23 @@ export class LaneLoop {
         }
         if (!lane.see(step, loss)) break;
         for (const [name, values] of metrics) lane.seeMetric(name, values[n * width + place]);
+        const noise = noiseOf(n, place);
+        if (noise) lane.seeNoise(noise);
       }
       lane.timeS += share;
     }
+  }
+
+  /** What a lane's gradient at a step of the last call tells of its noise, where that is asked for. */
+  private noiseTraces(): (n: number, place: number) => GradientNoise | undefined {
+    const { noiseAt } = this.program;
+    if (!noiseAt) return () => undefined;
+    const parts = this.executable.trace(stepEntry, squareTraces.parts);
+    const batch = this.executable.trace(stepEntry, squareTraces.batch);
+    return (n, place) => {
+      const at = n * this.places.length + place;
+      return noiseAt(this.step + n, { parts: parts[at], batch: batch[at] });
+    };
   }
 
   /** For each number of each recorded parameter its row name and its value at a step of the last call. */
@@ -234,6 +250,8 @@ export class LaneLoop {
       const means = lane.takeMeans();
       row.trainLoss = trainLoss?.[place] ?? means.loss;
       for (const [metric, mean] of means.metrics) row[metricName("train", metric)] = mean;
+      const noise = lane.takeNoise();
+      if (noise) Object.assign(row, noiseRow(noise));
       for (const [metric, values] of measured) row[metric] = values[place];
       for (const { name, at } of parameters) row[name] = at(0, place);
       return { lane, place, row };

@@ -8,6 +8,7 @@ import type { Program, ProgramEntry } from "../compile/program.js";
 import type { Tensor } from "../graph/index.js";
 import * as g from "../graph/index.js";
 import type { SplitName } from "../learn/datasets/dataset.js";
+import { squaredNorm } from "../learn/optimizers/apply.js";
 import {
   type Batch,
   type BuiltProblem,
@@ -21,6 +22,7 @@ import { evaluationBatchSize } from "./batches.js";
 import { checkStatistics, partsAt } from "./batchSizes.js";
 import { hasExactLoss, type LaneTraining, runLength } from "./configuration.js";
 import { Examples } from "./examples.js";
+import { checkNoise, type GradientNoise, noiseOfStep, squareTraces } from "./gradientNoise.js";
 import { LaneVariables } from "./laneVariables.js";
 import { type ModelVariable, modelVariables } from "./learned.js";
 import { accumulateEntry, evaluateEntry, measureEntry, names, statisticsEntry, stepEntry } from "./names.js";
@@ -38,6 +40,11 @@ export interface LaneProgram {
    * where batches are taken whole.
    */
   readonly partsAt?: (step: number) => number;
+  /** What the `squareTraces` of a step tell of one lane, where they tell something; absent where nobody asks. */
+  readonly noiseAt?: (
+    step: number,
+    squares: { readonly parts: number; readonly batch: number },
+  ) => GradientNoise | undefined;
   /**
    * From which step on `statisticsEntry` runs before evaluations, and how often; absent where the average has the
    * statistics of its iterates.
@@ -58,7 +65,7 @@ export function laneProgram(training: LaneTraining, lanes: number, ranks = 1): L
 
 /** What a batch or a part of it gives to a step, of one lane, summed over ranks. */
 interface Contribution {
-  /** The loss that training descends and the mean metrics, by name. */
+  /** The loss that training descends, mean metrics, and the squared norms that tell of noise, by name. */
   readonly means: Readonly<Record<string, Tensor>>;
   /** By parameter. */
   readonly gradients: Parameters;
@@ -98,8 +105,9 @@ class Builder {
       this.model.map((one) => [one.name, variable(one.variable, one)]),
     );
     this.step = this.variables.shared(names.step, [], "int32");
-    if (!dataset) return;
-    this.examples = new Examples(training, dataset, this.variables, ranks);
+    if (dataset) this.examples = new Examples(training, dataset, this.variables, ranks);
+    checkNoise(training, this.examples?.sizes);
+    if (!dataset || !this.examples) return;
     if (Object.keys(this.state).length > 0) checkStatistics(this.examples.sizes, dataset.train.count, ranks);
   }
 
@@ -136,9 +144,20 @@ class Builder {
       ranks: this.ranks,
     };
     const { model, evaluationBatch } = this;
-    const parts = examples?.areParts &&
-      dataset && { partsAt: (step: number) => partsAt(examples.sizes, dataset.train.count, step) };
-    return { program, built, model, evaluationBatch, ...parts, ...(statistics && { statistics }) };
+    return { program, built, model, evaluationBatch, ...this.ofParts(), ...(statistics && { statistics }) };
+  }
+
+  private ofParts(): Pick<LaneProgram, "partsAt" | "noiseAt"> {
+    const { training, examples } = this;
+    if (!examples?.areParts) return {};
+    const { sizes } = examples;
+    const { count } = training.dataset!.train;
+    return {
+      partsAt: (step) => partsAt(sizes, count, step),
+      ...(training.gradientNoise && {
+        noiseAt: (step, squares) => noiseOfStep(training, sizes, step, squares),
+      }),
+    };
   }
 
   private statisticsRuns(): LaneProgram["statistics"] {
@@ -153,7 +172,11 @@ class Builder {
     const { training, variables, parameters, step } = this;
     return {
       updates: updatesOf({ training, variables, parameters, gradients, state, step }),
-      traces: { ...means, ...this.recordedParameters() },
+      traces: {
+        ...means,
+        ...(training.gradientNoise && { [squareTraces.batch]: squaredNorm(Object.values(gradients)) }),
+        ...this.recordedParameters(),
+      },
     };
   }
 
@@ -234,15 +257,26 @@ class Builder {
         },
       },
     );
-    const gradients = grad(loss, Object.values(parameters));
+    const ofRank = grad(loss, Object.values(parameters));
+    const gradients = ofRank.map((gradient) => this.overRanks(gradient));
     const means = Object.entries({ loss, ...(this.training.trainMetrics && metrics) });
     return {
-      means: Object.fromEntries(means.map(([name, share]) => [name, this.overRanks(share)])),
-      gradients: Object.fromEntries(
-        Object.keys(parameters).map((name, i) => [name, this.overRanks(gradients[i])]),
-      ),
+      means: {
+        ...Object.fromEntries(means.map(([name, ofRank]) => [name, this.overRanks(ofRank)])),
+        ...(this.training.gradientNoise &&
+          part && { [squareTraces.parts]: this.partSquare(gradients, part) }),
+      },
+      gradients: Object.fromEntries(Object.keys(parameters).map((name, i) => [name, gradients[i]])),
       state,
     };
+  }
+
+  /**
+   * The squared norm of the mean gradient of a part's examples, weighted by the part's share of the batch: what is given is
+   * the share times that gradient.
+   */
+  private partSquare(gradients: readonly Tensor[], part: Tensor): Tensor {
+    return g.div(squaredNorm(gradients), this.examples!.shareOf(this.step, part, this.training.dtype));
   }
 
   /** The sum of what each rank has of `x`. */

@@ -30,6 +30,7 @@ describe("defaults", () => {
       precision: "float32",
       test: "each",
       trainMetrics: false,
+      gradientNoise: false,
       keepModel: false,
       checkpointEvery: { minutes: 5 },
       targets: [],

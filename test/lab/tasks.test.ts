@@ -97,6 +97,16 @@ describe("runs", () => {
   });
 });
 
+test("gradient noise is in the study's record where it is asked for, and in its trainings", async () => {
+  const dataset = await source.load();
+  const [asked, plain] = [small({ microBatch: 25, gradientNoise: true }), small({ microBatch: 25 })];
+  expect(recordOf(asked, versions, false).options).toMatchObject({ gradientNoise: true });
+  expect(recordOf(plain, versions, false).options ?? {}).not.toHaveProperty("gradientNoise");
+  const [task] = tasksFor(configurationsOf(asked, dataset, [0], "cpu"), { workers: 1, maxLanes: 64 });
+  expect(laneTraining(asked, dataset, task).gradientNoise).toBe(true);
+  expect(laneTraining(plain, dataset, task).gradientNoise).toBe(false);
+});
+
 test("what a run is told beyond its settings is in its record, its study's and its training", async () => {
   const dataset = await source.load();
   const earlyStopping = { patience: 2, metric: "trainLoss", minDelta: 0 };

@@ -105,12 +105,15 @@ export const initialSlots = (
   Object.fromEntries(Object.entries(parameters).map(([name, type]) => [name, optimizer.slots(type)]));
 
 /** sqrt of the sum of all squares of all tensors, a scalar of the first one's dtype. */
-export function globalNorm(tensors: readonly Tensor[]): Tensor {
+export const globalNorm = (tensors: readonly Tensor[]): Tensor => sqrt(squaredNorm(tensors));
+
+/** The sum of all squares of all tensors, a scalar of the first one's dtype. */
+export function squaredNorm(tensors: readonly Tensor[]): Tensor {
   if (tensors.length === 0) {
     throw new SlalomError("option", "applyOptimizer: no parameters; expected at least one.");
   }
   const squares = tensors.map((tensor) => cast(sum(square(tensor)), tensors[0].dtype));
-  return sqrt(squares.reduce((total, term) => add(total, term)));
+  return squares.reduce((total, term) => add(total, term));
 }
 
 /** PyTorch's guard against a norm of 0. */
