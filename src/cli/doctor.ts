@@ -1,9 +1,12 @@
 /** `slalom doctor`: what was found on this machine, what each library reaches, and what would make it faster. */
 import { existsSync, readFileSync } from "node:fs";
 import { cpus, freemem, totalmem } from "node:os";
+import { env } from "node:process";
 import { type GemmProbe, probeGemm } from "../backends/cpu/gemm/index.js";
 import { installCommand } from "../backends/cpu/gemm/select.js";
 import { detectFeatures } from "../backends/cpu/wasm/index.js";
+import { installCommand as installMpiCommand } from "../collectives/mpi/library.js";
+import { type MpiProbe, probeMpi } from "../collectives/mpi/probe.js";
 import { formatBytes } from "../compile/explain.js";
 import { slalomVersion } from "../lab/index.js";
 import { coreCount } from "../launch/threads.js";
@@ -13,6 +16,7 @@ import type { Output } from "./output.js";
 export function doctor(output: Output): void {
   const { relaxedSimd } = detectFeatures();
   const probe = probeGemm();
+  const mpi = probeMpi(env);
   const advice = adviceFor(probe, process.platform, readOsRelease());
   const machine = {
     slalom: slalomVersion(),
@@ -24,7 +28,7 @@ export function doctor(output: Output): void {
     freeMemoryBytes: freemem(),
     relaxedSimd,
   };
-  output.result({ ...machine, ...probe, advice: advice ?? null });
+  output.result({ ...machine, ...probe, mpi, advice: advice ?? null });
   output.text(
     columns(
       [
@@ -44,6 +48,7 @@ export function doctor(output: Output): void {
   if (probe.rejections.length > 0 && probe.libraries.length === 1) {
     output.text(output.style.dim(`Looked for: ${probe.rejections.map(({ path }) => path).join(", ")}`));
   }
+  output.text(`\n${mpiText(mpi, output)}`);
   output.text(
     advice === undefined
       ? `\n${output.style.green("Nothing to add:")} the fastest library known for this system is in use.`
@@ -69,6 +74,25 @@ function libraryTable({ libraries }: GemmProbe, { style }: Output): string {
     },
   );
   return `${table}\n${style.dim(shapes.map(({ name, sizes }) => `${name} ${sizes}`).join("; "))}`;
+}
+
+/** The MPI libraries, whether each can be used, and whose mpirun there is: one of another library cannot start them. */
+export function mpiText({ libraries, mpirun }: MpiProbe, { style }: Pick<Output, "style">): string {
+  const title = `${style.bold("MPI")}, for ranks that are processes`;
+  if (libraries.length === 0) return `${title}: none found\n${style.dim(installMpiCommand("openmpi"))}`;
+  const table = columns(
+    libraries.map(({ title, version, path, problem }) => [
+      `${title} ${version}`.trim(),
+      problem === undefined ? "works" : `not usable: ${problem}`,
+      path,
+    ]),
+    { header: ["library", "state", "from"], style },
+  );
+  const started =
+    mpirun === undefined
+      ? "there is no mpirun"
+      : `mpirun is of ${`${mpirun.title} ${mpirun.version}`.trim()}${libraries.some(({ family }) => family === mpirun.family) ? "" : ", whose library was not found"}`;
+  return `${title}\n${table}\n${style.dim(started)}`;
 }
 
 export interface Advice {

@@ -66,24 +66,30 @@ export interface TrialCall {
   readonly args: readonly TrialArgument[];
 }
 
+export interface TrialOptions {
+  /** Of the process; by default that of this one. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** How long it may take, ms; 10 s by default. */
+  readonly patienceMs?: number;
+}
+
 /**
  * Calls C functions in a process of its own, since a library built for another processor ends the
  * process that calls it; about 0.1 s.
  *
- * @param environment of the process; by default that of this one
- * @returns Why it can't be used: the error, the signal it died by, or that it took over ten seconds;
+ * @returns Why it can't be used: the error, the signal it died by, or that it took too long;
  *   undefined when it came back.
  */
 export function failureInChildProcess(
   path: string,
   calls: readonly TrialCall[],
-  { environment }: { readonly environment?: Readonly<Record<string, string | undefined>> } = {},
+  { environment, patienceMs = 10_000 }: TrialOptions = {},
 ): string | undefined {
   const koffiPath = createRequire(import.meta.url).resolve("koffi");
   const settings = JSON.stringify({ koffiPath, path, calls });
   const child = spawnSync(process.execPath, ["-e", childScript, settings], {
     encoding: "utf8",
-    timeout: 10_000,
+    timeout: patienceMs,
     ...(environment && { env: environment }),
   });
   if (child.status === 0) return undefined;
@@ -97,7 +103,7 @@ export type TrialArgument = number | readonly number[];
 
 const childScript = `
 const { koffiPath, path, calls } = JSON.parse(process.argv[1]);
-const library = require(koffiPath).load(path);
+const library = require(koffiPath).load(path, { global: true });
 for (const { prototype, args } of calls) {
   library.func(prototype)(...args.map((arg) => (Array.isArray(arg) ? new Float32Array(arg) : arg)));
 }

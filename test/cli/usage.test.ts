@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { programFor } from "../../src/cli/program.js";
+import { findMpi } from "../../src/collectives/mpi/library.js";
 import { smallStudy, temporaryFolder } from "../launch/support.js";
 import { json, slalom } from "./cli.js";
 
@@ -195,6 +196,7 @@ describe("what there is", () => {
       cores: number;
       bandwidthGBs: number;
       libraries: { name: string; rates: { gflops: number }[] }[];
+      mpi: { libraries: { title: string; version: string; path: string }[] };
       advice: { command: string } | null;
     };
     expect(found.cores).toBeGreaterThanOrEqual(1);
@@ -202,7 +204,9 @@ describe("what there is", () => {
     expect(found.libraries.at(-1)?.name).toBe("wasm");
     for (const { rates } of found.libraries)
       for (const { gflops } of rates) expect(gflops).toBeGreaterThan(0);
+    expect(found.mpi.libraries.map(({ path }) => path)).toEqual(findMpi().libraries.map(({ path }) => path));
     const { out } = await slalom(folder.path, "doctor");
+    expect(out).toMatch(/^MPI, for ranks that are processes/m);
     expect(out).toMatch(/^Matrix products, GFLOP\/s of one thread$/m);
     expect(out).toMatch(/^(Nothing to add:|Faster:) /m);
   });
