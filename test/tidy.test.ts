@@ -41,6 +41,7 @@ const beside: readonly (readonly [string, string])[] = [
   ["graph", "base"],
   ["compile", "transform"],
   ["backends", "native"],
+  ["backends", "collectives"],
   ["collectives", "native"],
   ["train", "runs"],
   ["report", "figures"],

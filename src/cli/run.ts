@@ -5,7 +5,13 @@ import { exitCodes } from "./exit.js";
 import type { Output } from "./output.js";
 import { report } from "./reporting.js";
 import { runResult, studyResult } from "./results.js";
-import { outcomeLine, type TrainedStudy, trainStudies, withTemporaryStore } from "./training.js";
+import {
+  followIfTold,
+  outcomeLine,
+  type TrainedStudy,
+  trainStudies,
+  withTemporaryStore,
+} from "./training.js";
 
 export interface RunOptions {
   readonly overrides: StudyOverrides;
@@ -20,6 +26,8 @@ export interface RunOptions {
 
 export async function runStudies(path: string, options: RunOptions, output: Output): Promise<number> {
   const { overrides, out, workers, ranks, fresh, backend, rows } = options;
+  const followed = await followIfTold(backend, ranks);
+  if (followed !== undefined) return followed;
   const studies = await loadStudies(path, overrides);
   const sources = sourcesOf(path, studies, overrides);
   const entries = studies.map((study, i) => ({ study, source: sources[i] }));

@@ -8,7 +8,7 @@ import { columns, wrapped } from "./columns.js";
 import { exitCodes } from "./exit.js";
 import type { Output } from "./output.js";
 import { runResult, studyResult } from "./results.js";
-import { type TrainedStudy, trainStudies, withTemporaryStore } from "./training.js";
+import { followIfTold, type TrainedStudy, trainStudies, withTemporaryStore } from "./training.js";
 
 export interface TrainOptions extends Omit<TrainArguments, "problem" | "average" | "targets"> {
   /** Of the parameters, by its id and its parameters. */
@@ -24,6 +24,8 @@ export interface TrainOptions extends Omit<TrainArguments, "problem" | "average"
 
 export async function train(problem: string, options: TrainOptions, output: Output): Promise<number> {
   const { out, backend, ranks, fresh, rows, optimizer, settings, seed, ...rest } = options;
+  const followed = await followIfTold(backend, ranks);
+  if (followed !== undefined) return followed;
   const source: TrainSource = { kind: "train", arguments: { problem, optimizer, settings, seed, ...rest } };
   const study = await loadStudy(source);
   const trainIn = async (root: string): Promise<number> => {

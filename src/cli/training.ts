@@ -6,8 +6,10 @@ import { availableMemory, memoryLine, runStudy, type Study, type StudyOutcome } 
 import type { BackendChoice } from "../launch/backendChoice.js";
 import type { StudySource } from "../launch/studySource.js";
 import { coreCount, openWorkers } from "../launch/threads.js";
+import { followWorld, worldOf } from "../launch/world.js";
 import { counted, duration } from "../report/words.js";
 import { loadStudy, openStore, type StoredStudy } from "../runs/index.js";
+import { exitCodes } from "./exit.js";
 import { listenForInterrupt } from "./interrupt.js";
 import type { Output } from "./output.js";
 import { type ProgressView, progressView } from "./progress.js";
@@ -59,9 +61,11 @@ export async function trainStudies(
   const trained: TrainedStudy[] = [];
   const all = studies.map(({ study }) => study);
   const { ranks, reason } = await chosenRanks(all, options);
+  const world = worldOf(process.env);
+  const useful = Math.max(1, Math.min(usefulWorkers(all), Math.floor(coreCount() / ranks)));
   const workers = await openWorkers({
-    backend: { ...options.backend, ranks },
-    count: options.workers ?? Math.max(1, Math.min(usefulWorkers(all), Math.floor(coreCount() / ranks))),
+    backend: { ...options.backend, ranks, ...(world && { world }) },
+    count: options.workers ?? (world ? 1 : useful),
   });
   if (!options.announce && reason !== "") output.note(`${workers.backend.description}${reason}`);
   let view: ProgressView | undefined;
@@ -98,6 +102,20 @@ export async function trainStudies(
     await workers.close();
   }
   return { trained, interruptedCode: interrupt.exitCode() };
+}
+
+/**
+ * Of several processes that were started together, all but the first: trains what that one tells, and gives the exit
+ * code. Undefined for the first, and for a process that is alone.
+ */
+export async function followIfTold(
+  backend: BackendChoice,
+  ranks: number | "auto",
+): Promise<number | undefined> {
+  const world = worldOf(process.env);
+  if (world === undefined || world.rank === 0) return undefined;
+  await followWorld({ ...backend, ranks: ranks === "auto" ? 1 : ranks }, world);
+  return exitCodes.success;
 }
 
 /** A folder for a store that nobody asked to keep, removed when `use` is done. */
@@ -142,7 +160,8 @@ async function chosenRanks(
 ): Promise<{ ranks: number; reason: string }> {
   if (ranks !== "auto") return { ranks, reason: "" };
   const cores = Math.floor(coreCount() / workers);
-  const isSpread = studies.some((study) => runCount(study) >= coreCount());
+  const isSpread =
+    worldOf(process.env) !== undefined || studies.some((study) => runCount(study) >= coreCount());
   if (backend.backend !== "cpu" || cores < 2 || isSpread) return { ranks: 1, reason: "" };
   const { predictRanks } = await import("../launch/rankChoice.js");
   const { best, speedup } = await predictRanks(studies[0], cores);

@@ -17,8 +17,12 @@ export interface Backend extends BackendLabel {
   compile(program: Program): Executable;
   /** How many ranks it runs a program on that is made for so many; default 1. */
   readonly ranks?: number;
+  /** Processes that these ranks are divided among; default 1. */
+  readonly processes?: number;
   /** What it needs for a program of that plan beside the arena; by default nothing, and there is no limit. */
   memoryOf?(plan: Plan): ProgramMemory;
+  /** Ends what it started beside this thread; compile and run no more. */
+  close?(): Promise<void>;
 }
 
 export interface ProgramMemory {

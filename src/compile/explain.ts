@@ -6,6 +6,7 @@ import { bytesOf } from "../base/dtype.js";
 import { sizeOf } from "../base/shape.js";
 import type {
   Access,
+  AllReduceKernel,
   BufferRole,
   ConvolutionKernel,
   GemmKernel,
@@ -150,6 +151,8 @@ function count(plan: Plan, kernel: Kernel): Counted {
       return countConvolution(kernel);
     case "pool":
       return countPool(kernel);
+    case "allReduce":
+      return countAllReduce(plan, kernel);
     case "barrier":
       return { shape: `${plan.ranks} ranks`, flops: 0, bytes: 0 };
     case "loop":
@@ -190,6 +193,16 @@ function countConvolution(kernel: ConvolutionKernel): Counted {
     shape: `${shape}${computes === "y" ? "" : `, for ${computes}`}${rounded(attributes.precision)}`,
     flops: 2 * lanes * outputs * perFilter,
     bytes: elements * bytesOf(dtype),
+  };
+}
+
+function countAllReduce({ buffers, processes }: Plan, kernel: AllReduceKernel): Counted {
+  const sizes = kernel.buffers.map((buffer) => buffers[buffer]);
+  const elements = sum(sizes.map(({ shape }) => sizeOf(shape)));
+  return {
+    shape: `${elements} over ${processes} processes`,
+    flops: elements * (processes - 1),
+    bytes: 2 * sum(sizes.map(({ shape, dtype }) => sizeOf(shape) * bytesOf(dtype))),
   };
 }
 

@@ -41,6 +41,8 @@ export function kernelEffects(kernel: Kernel): KernelEffects {
         ? { reads: [source], writes: present([target, index]) }
         : { reads: present([source, index]), writes: present([target]) };
     }
+    case "allReduce":
+      return { reads: kernel.buffers, writes: kernel.buffers };
     case "barrier":
       return { reads: [], writes: [] };
     case "loop":
@@ -87,6 +89,8 @@ export function withPlaces(kernel: Kernel, change: <P extends Place>(place: P) =
         ...(kernel.target !== undefined && { target: number(kernel.target) }),
         ...(kernel.index !== undefined && { index: number(kernel.index) }),
       };
+    case "allReduce":
+      return { ...kernel, buffers: kernel.buffers.map(number) };
     case "barrier":
       return kernel;
     case "loop": {

@@ -14,8 +14,10 @@ import type {
 
 export interface Plan {
   readonly name: string;
-  /** Threads that run the plan side by side, each on its share. */
+  /** Threads that run the plan side by side over one memory, each on its share. */
   readonly ranks: number;
+  /** Processes that do so, each with a memory and threads of its own; there are `ranks * processes` ranks in all. */
+  readonly processes: number;
   /** Size of the arena: every buffer lies in it, aligned to 64 bytes and padded to a multiple of 64. */
   readonly arenaBytes: number;
   /** Bytes from a private buffer of one rank to the same buffer of the next. */
@@ -65,9 +67,18 @@ export type Kernel =
   | ScatterAddKernel
   | ConvolutionKernel
   | PoolKernel
+  | AllReduceKernel
   | BarrierKernel;
 
-/** No rank goes on before all are here. */
+/** Puts the sums over all processes into the buffers of each; one thread of a process does it. */
+export interface AllReduceKernel {
+  readonly kind: "allReduce";
+  readonly name: string;
+  /** Whole float buffers, in an order that is the same everywhere. */
+  readonly buffers: readonly number[];
+}
+
+/** No rank of the process goes on before all are here. */
 export interface BarrierKernel {
   readonly kind: "barrier";
   readonly name: string;

@@ -10,9 +10,12 @@ import type { GemmKernel, GemmOperand, Kernel, LoopKernel, Plan, PlanBuffer, Pla
 /**
  * A plan without ranks: private buffers number `rank`'s, peers are buffers, and traces are rank 0's alone. Buffer
  * `b` of the whole plan is buffer `rank * plan.buffers.length + b` here.
+ * @param rank a thread of this process
+ * @param process this one's number
  */
-export function planForRank(plan: Plan, rank: number): Plan {
-  if (plan.ranks === 1) return plan;
+export function planForRank(plan: Plan, rank: number, process = 0): Plan {
+  if (plan.ranks * plan.processes === 1) return plan;
+  const numberOfRank = process * plan.ranks + rank;
   const { buffers, privateBytes } = plan;
   const count = buffers.length;
   const numbered = (buffer: number, of = rank): number => of * count + buffer;
@@ -20,7 +23,9 @@ export function planForRank(plan: Plan, rank: number): Plan {
     ({ ...place, buffer: numbered(place.buffer, peer) }) as unknown as P;
   const entry = ({ kernels, traces }: PlanEntry): PlanEntry => ({
     kernels: kernels.flatMap((kernel) =>
-      shareOf(kernel, plan, rank).map((share) => withPlaces(numberedRank(share, rank), numberedPlace)),
+      shareOf(kernel, plan, rank).map((share) =>
+        withPlaces(numberedRank(share, numberOfRank), numberedPlace),
+      ),
     ),
     traces:
       rank === 0

@@ -1,5 +1,6 @@
 /** From a program to a plan: passes, kernels, memory. */
 import { bytesOf } from "../base/dtype.js";
+import { invariant } from "../base/errors.js";
 import { sizeOf } from "../base/shape.js";
 import type { Node, Tensor } from "../graph/tensor.js";
 import { withPlaces } from "./kernelEffects.js";
@@ -13,12 +14,16 @@ import { checkProgram, type Program } from "./program.js";
 export interface PlanOptions {
   /** Verify the graph after each pass. */
   readonly check?: boolean;
+  /** Processes that the program's ranks are divided among, 1 by default. */
+  readonly processes?: number;
 }
 
 /** Throws a SlalomError where the program's updates do not fit its variables. */
 export function planProgram(program: Program, options: PlanOptions = {}): Plan {
   checkProgram(program);
-  const { ranks = 1 } = program;
+  const { processes = 1 } = options;
+  const ranks = (program.ranks ?? 1) / processes;
+  invariant(Number.isInteger(ranks), "every process has as many ranks as the others");
   const arena = new Arena(ranks);
   const updated = new Set(Object.values(program.entries).flatMap((entry) => Object.keys(entry.updates)));
   for (const [name, node] of Object.entries(program.variables))
@@ -41,7 +46,7 @@ export function planProgram(program: Program, options: PlanOptions = {}): Plan {
           })),
           traces: traces.map(([trace], i) => ({ name: trace, value: optimized[updates.length + i] })),
         },
-        { ranks, isShared: arena.isShared },
+        { ranks, processes, isShared: arena.isShared },
       ),
     ];
   });
@@ -51,7 +56,7 @@ export function planProgram(program: Program, options: PlanOptions = {}): Plan {
       arena.place(name, entry, program.traceCapacity),
     ]),
   );
-  return { name: program.name, ranks, ...arena.finish(), constants: arena.constants, entries };
+  return { name: program.name, ranks, processes, ...arena.finish(), constants: arena.constants, entries };
 }
 
 /** A variable of at most so many bytes is updated by every rank for itself: cheaper than to share the work and meet. */

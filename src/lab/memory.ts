@@ -51,7 +51,7 @@ export interface StudyMemory {
 /** Who trains, and how much memory there is. */
 export interface MemoryOptions {
   readonly workers: number;
-  readonly backend: Pick<Backend, "ranks" | "memoryOf">;
+  readonly backend: Pick<Backend, "ranks" | "processes" | "memoryOf">;
   readonly available: AvailableMemory;
 }
 
@@ -126,7 +126,8 @@ export function memoryOf(
   const largest = tasks.reduce((most, task) => (stateBytes(task) > stateBytes(most) ? task : most));
   const lanes = largest.configurations.length;
   const training = laneTraining(study, dataset, largest);
-  const plan = planProgram(laneProgram(training, lanes, backend.ranks).program);
+  const { processes = 1 } = backend;
+  const plan = planProgram(laneProgram(training, lanes, backend.ranks).program, { processes });
   const { workspaceBytes = 0, mostBytes = Number.POSITIVE_INFINITY } = backend.memoryOf?.(plan) ?? {};
   const bytes = programBytes(plan);
   const all = plan.arenaBytes + workspaceBytes;

@@ -2,6 +2,7 @@
 import type { GemmChoice } from "../backends/cpu/gemm/select.js";
 import { SlalomError } from "../base/errors.js";
 import type { Backend } from "../compile/backend.js";
+import type { World } from "./world.js";
 
 export interface BackendChoice {
   readonly backend: BackendName;
@@ -9,6 +10,8 @@ export interface BackendChoice {
   readonly gemm: GemmChoice;
   /** Threads that share each training of the cpu backend; default 1. */
   readonly ranks?: number;
+  /** Processes that train together, each with so many threads; by default this one is alone. */
+  readonly world?: World;
 }
 
 export type BackendName = (typeof backendNames)[number];
@@ -16,17 +19,24 @@ export type BackendName = (typeof backendNames)[number];
 /** "null" compiles and computes nothing. */
 const backendNames = ["cpu", "reference", "null"] as const;
 
-/** Makes the backend in the calling thread. Throws "library" where a forced library can't be had. */
-export async function makeBackend({ backend, gemm, ranks = 1 }: BackendChoice): Promise<Backend> {
-  if (backend !== "cpu" && ranks > 1) {
+/**
+ * Makes the backend in the calling thread; of several processes each makes its own.
+ * @throws SlalomError "library" where a forced library can't be had, "option" for ranks that a backend does not have
+ */
+export async function makeBackend({ backend, gemm, ranks = 1, world }: BackendChoice): Promise<Backend> {
+  if (backend !== "cpu" && (ranks > 1 || world)) {
     throw new SlalomError(
       "option",
-      `backend ${backend}: received ${ranks} ranks; expected 1. Only the cpu backend has more.`,
+      `backend ${backend}: received ${ranks * (world?.size ?? 1)} ranks; expected 1. Only the cpu backend has more.`,
     );
   }
   switch (backend) {
-    case "cpu":
-      return (await import("../backends/cpu/index.js")).cpuBackend({ gemm, ranks });
+    case "cpu": {
+      const { cpuBackend } = await import("../backends/cpu/index.js");
+      if (!world) return cpuBackend({ gemm, ranks });
+      const { openCommunicator } = await import("../collectives/index.js");
+      return cpuBackend({ gemm, ranks, communicator: openCommunicator({ environment: world.environment }) });
+    }
     case "reference":
       return (await import("../backends/reference/index.js")).referenceBackend();
     case "null":

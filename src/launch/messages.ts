@@ -20,12 +20,15 @@ export type ToWorker =
       readonly task: Task;
     }
   /** End the task after the present call of its program; its runs end as interrupted. */
-  | { readonly kind: "abort" };
+  | { readonly kind: "abort" }
+  /** Close the backend: no task follows. */
+  | { readonly kind: "close" };
 
 export type FromWorker =
   | { readonly kind: "ready" }
   | ({ readonly kind: "progress" } & Omit<TaskProgress, "task">)
   | { readonly kind: "done" }
+  | { readonly kind: "closed" }
   | { readonly kind: "failed"; readonly error: SentError };
 
 /** An error as it crosses threads; without a code it is none of ours. */

@@ -40,18 +40,25 @@ export async function openWorkers({ backend, count = coreCount() }: WorkersOptio
       `${count} workers were asked for, and this machine gives ${coreCount()} core${coreCount() === 1 ? "" : "s"}; expected 1 to ${coreCount()}: two workers on one core only take turns.`,
     );
   }
-  const { ranks = 1 } = backend;
+  const { ranks = 1, world } = backend;
+  if (world && count > 1) {
+    throw new SlalomError(
+      "option",
+      `${count} workers were asked for in each of ${world.size} processes; expected 1: the processes train one task after another, together.`,
+    );
+  }
   if (count * ranks > coreCount()) {
     throw new SlalomError(
       "device",
       `${count} worker${count === 1 ? "" : "s"} of ${ranks} ranks were asked for, and this machine gives ${coreCount()} core${coreCount() === 1 ? "" : "s"}; expected workers times ranks of at most that. Ranks that wait for a core make all others wait.`,
     );
   }
-  const { name, description, memoryOf } = await makeBackend(backend);
-  const seen = { name, description, ranks, ...(memoryOf && { memoryOf }) };
+  const seen = await labelOf(backend);
   let members: readonly Member[] = [];
   const close = async (): Promise<void> => {
-    await Promise.all(members.map((member) => member.end()));
+    // Other processes wait to be told, also where there was nothing to train.
+    if (world) await Promise.all((await started()).map((member) => member.close()));
+    else await Promise.all(members.map((member) => member.end()));
   };
   const started = async (): Promise<readonly Member[]> => {
     if (members.length === 0) members = Array.from({ length: count }, () => new Member(backend));
@@ -69,6 +76,20 @@ export async function openWorkers({ backend, count = coreCount() }: WorkersOptio
         if (tasks.length > 0) await execute(await started(), source, study, tasks, hooks);
       },
     }),
+  };
+}
+
+/** What a worker's backend will be, without other processes: they meet once, where it is made. */
+async function labelOf({ world, ...own }: BackendChoice): Promise<Executor["backend"]> {
+  const { name, description, memoryOf, ranks = 1 } = await makeBackend(own);
+  const processes = world?.size ?? 1;
+  const all = `, ${ranks * processes} ranks, ${processes} processes)`;
+  return {
+    name,
+    description: world ? description.replace(/(, \d+ ranks)?\)$/, all) : description,
+    ranks: ranks * processes,
+    processes,
+    ...(memoryOf && { memoryOf }),
   };
 }
 
@@ -171,6 +192,21 @@ class Member {
 
   send(message: ToWorker): void {
     this.worker.postMessage(message);
+  }
+
+  /** Ends the thread once its backend has ended what it started elsewhere. */
+  async close(): Promise<void> {
+    if (this.dead === undefined) {
+      await new Promise<void>((resolve, reject) => {
+        this.onDeath = reject;
+        this.onMessage = (answer) => {
+          if (answer.kind === "closed") resolve();
+          if (answer.kind === "failed") reject(received(answer.error));
+        };
+        this.send({ kind: "close" });
+      });
+    }
+    await this.end();
   }
 
   /** Ends the thread at once; a task in it is lost. */

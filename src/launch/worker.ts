@@ -33,6 +33,15 @@ async function serve(port: NonNullable<typeof parentPort>, start: WorkerStart): 
       abort.abort();
       return;
     }
+    if (message.kind === "close") {
+      try {
+        await backend.close?.();
+        send({ kind: "closed" });
+      } catch (error) {
+        send({ kind: "failed", error: sent(error) });
+      }
+      return;
+    }
     abort = new AbortController();
     const reports = throttled((progress) => send({ kind: "progress", ...progress }));
     try {

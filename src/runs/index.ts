@@ -1,5 +1,5 @@
 /** The run store: studies and runs as folders that survive; the only source of figures and claims. */
-export { makeFolder, makeFolderWithin } from "./files.js";
+export { makeFolder, makeFolderWithin, writeWhole } from "./files.js";
 export { runId, slugOf } from "./identity.js";
 export { decode, encode, firstDifference } from "./json.js";
 export type { Curve, RunRows, Tail } from "./metrics.js";

@@ -37,7 +37,7 @@ export function programBytes(plan: Plan): ProgramBytes {
   const all = total(persistent);
   const entries = Object.entries(plan.entries).map(([name, entry]) => ({
     name,
-    bytes: plan.ranks * temporariesOf(entry, plan),
+    bytes: temporariesOf(entry, plan),
   }));
   const widest = entries.reduce((most, entry) => (entry.bytes > most.bytes ? entry : most));
   return {
@@ -56,17 +56,21 @@ export function programBytes(plan: Plan): ProgramBytes {
 
 const isVariable = (role: PlanBuffer["role"]): boolean => role === "state" || role === "input";
 
-const bytesInArena = ({ shape, dtype }: PlanBuffer): number =>
-  aligned(Math.max(1, sizeOf(shape) * bytesOf(dtype)));
+const bytesInArena = ({ shape, dtype }: PlanBuffer, copies = 1): number =>
+  aligned(Math.max(1, copies * sizeOf(shape) * bytesOf(dtype)));
 
 const copiesOf = ({ scope }: PlanBuffer, { ranks }: Plan): number => (scope === "private" ? ranks : 1);
 
-/** From the first byte of an entry's temporaries to the last, on one rank. */
-function temporariesOf({ kernels }: PlanEntry, { buffers }: Plan): number {
+/** From the first byte of an entry's temporaries to the last: those of each rank, and those of all together. */
+function temporariesOf({ kernels }: PlanEntry, { buffers, ranks }: Plan): number {
   const touched = new Set(kernels.map(kernelEffects).flatMap(({ reads, writes }) => [...reads, ...writes]));
-  const own = [...touched].map((number) => buffers[number]).filter(({ role }) => role === "temporary");
-  if (own.length === 0) return 0;
-  const ends = own.map((buffer) => buffer.offset + bytesInArena(buffer));
-  const first = Math.min(...buffers.filter(({ role }) => role === "temporary").map(({ offset }) => offset));
-  return Math.max(...ends) - first;
+  const span = (isCounted: (buffer: PlanBuffer) => boolean): number => {
+    const all = buffers.filter((buffer) => buffer.role === "temporary" && isCounted(buffer));
+    const first = Math.min(...all.map(({ offset }) => offset));
+    const ends = all
+      .filter((buffer) => touched.has(buffers.indexOf(buffer)))
+      .map((buffer) => buffer.offset + bytesInArena(buffer, buffer.scope === "stacked" ? ranks : 1));
+    return ends.length === 0 ? 0 : Math.max(...ends) - first;
+  };
+  return ranks * span(({ scope }) => scope === "private") + span(({ scope }) => scope !== "private");
 }

@@ -3,7 +3,7 @@
  * number of times, so that steps follow one another without JavaScript between them.
  */
 import { invariant } from "../../base/errors.js";
-import type { ConvolutionKernel, GemmKernel, Kernel, Plan } from "../../compile/plan.js";
+import type { AllReduceKernel, ConvolutionKernel, GemmKernel, Kernel, Plan } from "../../compile/plan.js";
 import { createLoopTarget, emitLoop, emitScatterAdd, type LoopTarget } from "./loops/index.js";
 import { emitPool } from "./pooling/index.js";
 import { defineBarrier, type Meeting } from "./ranks/barrier.js";
@@ -19,11 +19,11 @@ import {
 
 export interface EmittedPlan {
   readonly bytes: Uint8Array;
-  /** What libraries compute: the module imports each as `library.<number>`: () => void. */
+  /** What libraries compute, or sum with other processes: the module imports each as `library.<number>`: () => void. */
   readonly libraryCalls: readonly LibraryKernel[];
 }
 
-export type LibraryKernel = GemmKernel | ConvolutionKernel;
+export type LibraryKernel = GemmKernel | ConvolutionKernel | AllReduceKernel;
 
 /** The name under which the module exports an entry. */
 export const exportedEntry = (plan: Plan, entry: string): string =>
@@ -41,7 +41,9 @@ export function emitPlan(plan: Plan, features: WasmFeatures, meeting?: Meeting):
   );
   const libraryCalls = Object.values(plan.entries)
     .flatMap(({ kernels }) => kernels)
-    .filter((kernel) => kernel.kind === "gemm" || kernel.kind === "convolution");
+    .filter(
+      (kernel) => kernel.kind === "gemm" || kernel.kind === "convolution" || kernel.kind === "allReduce",
+    );
   const imports: LibraryImports = new Map(
     libraryCalls.map((kernel, i) => [
       kernel,
@@ -80,6 +82,7 @@ function callOf(
   switch (kernel.kind) {
     case "gemm":
     case "convolution":
+    case "allReduce":
       return call(imports.get(kernel)!, {});
     case "pool":
       return call(emitPool(target, kernel), {});

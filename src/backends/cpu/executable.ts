@@ -6,7 +6,8 @@ import { checkSteps, checkValues, type Executable } from "../../compile/backend.
 import type { Plan, PlanBuffer } from "../../compile/plan.js";
 import { mostMemoryBytes } from "./memoryLayout.js";
 import type { MemoryPool } from "./memoryPool.js";
-import { type RankLibraries, RankProgram } from "./rankProgram.js";
+import type { Processes } from "./processes/leader.js";
+import { type RankLibraries, RankProgram, type World } from "./rankProgram.js";
 import { breakMeeting, isBroken } from "./ranks/barrier.js";
 import type { Followers } from "./ranks/followers.js";
 import type { WasmMemory } from "./wasm/index.js";
@@ -17,6 +18,10 @@ export interface CpuOptions extends RankLibraries {
   readonly followers?: Followers;
   /** How long a rank may be late at a meeting before it is taken for dead. */
   readonly patienceMs?: number;
+  /** Processes with which programs for several are run. */
+  readonly world?: World;
+  /** The others of them; only where this one leads. */
+  readonly processes?: Processes;
 }
 
 export class CpuExecutable implements Executable {
@@ -25,6 +30,9 @@ export class CpuExecutable implements Executable {
   private readonly leader: RankProgram;
   private readonly followers: Followers | undefined;
   private readonly number: number;
+  private readonly processes: Processes | undefined;
+  /** In other processes. */
+  private readonly numberElsewhere: number;
   private readonly named: ReadonlyMap<string, PlanBuffer>;
   private lastSteps = new Map<string, number>();
   private released = false;
@@ -35,13 +43,17 @@ export class CpuExecutable implements Executable {
     private readonly traceCapacity: number,
     private readonly options: CpuOptions,
   ) {
-    const { memories, followers, patienceMs = defaultPatienceMs } = options;
-    this.leader = new RankProgram(plan, 0, options, patienceMs);
+    const { memories, followers, patienceMs = defaultPatienceMs, world } = options;
+    const process = world?.process ?? 0;
+    this.leader = new RankProgram(plan, 0, options, patienceMs, process);
     this.bytes = this.leader.bytes;
     checkFits(plan, this.bytes);
     this.memory = memories.take(this.bytes);
     this.followers = plan.ranks > 1 ? followers : undefined;
     this.number = this.followers?.nextProgram() ?? 0;
+    this.processes = plan.processes > 1 ? options.processes : undefined;
+    this.numberElsewhere = this.processes?.nextProgram() ?? 0;
+    this.processes?.tell({ kind: "compile", program: this.numberElsewhere, plan, traceCapacity });
     this.named = new Map(
       plan.buffers
         .filter(({ role }) => role !== "temporary" && role !== "constant")
@@ -53,8 +65,9 @@ export class CpuExecutable implements Executable {
       plan: { ...plan, constants: [] },
       memory: this.memory,
       patienceMs,
+      process,
     });
-    this.leader.bind(this.memory);
+    this.leader.bind(this.memory, world?.communicator);
     for (const { buffer, data } of plan.constants) this.view(plan.buffers[buffer]).set(data);
     this.followers?.end();
   }
@@ -63,6 +76,7 @@ export class CpuExecutable implements Executable {
     invariant(!this.released, "a released program runs no more");
     if (!this.plan.entries[entry]) throw unknownName("entry", entry, Object.keys(this.plan.entries));
     checkSteps(steps, this.traceCapacity);
+    this.processes?.tell({ kind: "run", program: this.numberElsewhere, entry, steps });
     if (this.followers) this.runTogether(this.followers, entry, steps);
     else this.leader.run(entry, steps);
     this.lastSteps.set(entry, steps);
@@ -95,6 +109,7 @@ export class CpuExecutable implements Executable {
   write(name: string, values: TypedArray | readonly number[]): void {
     const buffer = this.buffer(name);
     checkValues(name, buffer, values.length);
+    this.processes?.tell({ kind: "write", program: this.numberElsewhere, variable: name, values });
     const copies = buffer.scope === "private" ? this.plan.ranks : 1;
     for (let rank = 0; rank < copies; rank++)
       this.view({ ...buffer, offset: buffer.offset + rank * this.plan.privateBytes }).set(values);
@@ -109,6 +124,7 @@ export class CpuExecutable implements Executable {
   release(): void {
     if (this.released) return;
     this.released = true;
+    this.processes?.tell({ kind: "release", program: this.numberElsewhere });
     this.leader.release();
     this.followers?.begin({ kind: "release", program: this.number });
     this.followers?.end();

@@ -1,6 +1,7 @@
 /** The CPU backend: fused loops as WebAssembly SIMD that we emit, matrix products by the best library found. */
 import { availableParallelism } from "node:os";
 import { checkKeys, SlalomError } from "../../base/errors.js";
+import type { Communicator } from "../../collectives/index.js";
 import type { Backend } from "../../compile/backend.js";
 import type { Plan } from "../../compile/plan.js";
 import { planProgram } from "../../compile/planProgram.js";
@@ -9,6 +10,8 @@ import { CpuExecutable } from "./executable.js";
 import { type GemmChoice, type GemmLibrary, selectGemm } from "./gemm/index.js";
 import { memoryLayout, mostMemoryBytes } from "./memoryLayout.js";
 import { MemoryPool } from "./memoryPool.js";
+import { followLeader } from "./processes/follow.js";
+import { Processes } from "./processes/leader.js";
 import { Followers } from "./ranks/followers.js";
 import { detectFeatures } from "./wasm/index.js";
 
@@ -19,47 +22,46 @@ export interface CpuBackendOptions {
   readonly searchPaths?: readonly string[];
   /** False compiles without fused multiply-add even where the runtime has it. */
   readonly relaxedSimd?: boolean;
-  /** Threads that a program for several ranks runs on; default 1. */
+  /** Threads of this process that a program for several ranks runs on; default 1. */
   readonly ranks?: number;
+  /** Processes that run programs together, each with so many threads; default: this one alone. */
+  readonly communicator?: Communicator;
   /** How long a rank may be late before it is taken for dead, in milliseconds; default 120,000. */
   readonly patienceMs?: number;
 }
 
 export interface CpuBackend extends Backend {
-  /** Ends the threads of other ranks; without it they end with the calling thread. Compile and run no more. */
+  /**
+   * Ends the threads of other ranks, and the other processes; without it threads end with the calling one. Compile and
+   * run no more.
+   */
   close(): Promise<void>;
 }
 
 /**
- * The calling thread is rank 0 and leads; each further rank is a thread that sleeps while nothing runs.
+ * The calling thread is rank 0 and leads; each further rank is a thread that sleeps while nothing runs. Of several
+ * processes rank 0 of the communicator leads, and the others call `followCpuBackend` with the same options.
  * @throws SlalomError "library" where a forced library can't be had, "device" for an impossible number of ranks
  */
 export function cpuBackend(options: CpuBackendOptions = {}): CpuBackend {
-  checkKeys("cpuBackend", options, ["gemm", "searchPaths", "relaxedSimd", "ranks", "patienceMs"]);
-  const { ranks = 1, patienceMs = 120_000, searchPaths = [], gemm: choice = "auto" } = options;
-  if (!Number.isInteger(ranks) || ranks < 1 || ranks > mostRanks) {
-    throw new SlalomError(
-      "device",
-      `cpuBackend: received ${ranks} ranks; expected an integer from 1 to ${mostRanks}, at most the machine's cores.`,
-    );
-  }
-  const detected = detectFeatures();
-  const features = { relaxedSimd: detected.relaxedSimd && options.relaxedSimd !== false };
-  const { library: gemm } = selectGemm({ library: choice, searchPaths });
-  const memories = new MemoryPool();
-  const convolution = selectConvolution(gemm);
-  const followers =
-    ranks > 1 ? new Followers({ ranks, patienceMs, gemm: choice, searchPaths, features }) : undefined;
+  const parts = partsOf("cpuBackend", options);
+  const { gemm, convolution, followers, threads, patienceMs, features } = parts;
+  const { communicator } = options;
+  const processes = communicator && new Processes(communicator, patienceMs);
+  const count = communicator?.size ?? 1;
+  const ranks = threads * count;
   const found = [
     [gemm.title, gemm.version].filter(Boolean).join(" "),
     features.relaxedSimd ? "relaxed SIMD" : "SIMD",
     `${availableParallelism()} cores`,
     ...(ranks > 1 ? [`${ranks} ranks`] : []),
+    ...(count > 1 ? [`${count} processes`] : []),
   ];
   return {
     name: "cpu",
     description: `cpu (${found.join(", ")})`,
     ranks,
+    processes: count,
     compile(program) {
       const needed = program.ranks ?? 1;
       if (needed !== 1 && needed !== ranks) {
@@ -68,22 +70,59 @@ export function cpuBackend(options: CpuBackendOptions = {}): CpuBackend {
           `program ${program.name}: is for ${needed} ranks, and the backend has ${ranks}; expected as many, or 1.`,
         );
       }
-      const plan = planProgram(program);
+      const plan = planProgram(program, { processes: needed === 1 ? 1 : count });
       checkPrecision(plan, gemm);
-      return new CpuExecutable(plan, program.traceCapacity, {
-        gemm,
-        convolution,
-        features,
-        memories,
-        patienceMs,
-        ...(followers && { followers }),
-      });
+      return new CpuExecutable(plan, program.traceCapacity, { ...parts, ...(processes && { processes }) });
     },
     memoryOf: (plan) => ({
       workspaceBytes: memoryLayout(plan, { gemm, convolution }).bytes - plan.arenaBytes,
       mostBytes: mostMemoryBytes,
     }),
-    close: async () => followers?.close(),
+    close: async () => {
+      processes?.close();
+      await followers?.close();
+    },
+  };
+}
+
+/**
+ * Computes what rank 0 of the communicator compiles and runs, until that closes its backend.
+ * @throws SlalomError as `cpuBackend` does
+ */
+export async function followCpuBackend(
+  options: CpuBackendOptions & Required<Pick<CpuBackendOptions, "communicator">>,
+): Promise<void> {
+  const { communicator } = options;
+  const parts = partsOf("followCpuBackend", options);
+  followLeader({ ...parts, world: { process: communicator.rank, communicator } });
+  await parts.followers?.close();
+}
+
+/** What every process has of its own. */
+function partsOf(where: string, options: CpuBackendOptions) {
+  const known = ["gemm", "searchPaths", "relaxedSimd", "ranks", "communicator", "patienceMs"];
+  checkKeys(where, options, known);
+  const { ranks = 1, patienceMs = 120_000, searchPaths = [], gemm: choice = "auto", communicator } = options;
+  if (!Number.isInteger(ranks) || ranks < 1 || ranks > mostRanks) {
+    throw new SlalomError(
+      "device",
+      `${where}: received ${ranks} ranks; expected an integer from 1 to ${mostRanks}, at most the machine's cores.`,
+    );
+  }
+  const detected = detectFeatures();
+  const features = { relaxedSimd: detected.relaxedSimd && options.relaxedSimd !== false };
+  const { library: gemm } = selectGemm({ library: choice, searchPaths });
+  const followers =
+    ranks > 1 ? new Followers({ ranks, patienceMs, gemm: choice, searchPaths, features }) : undefined;
+  return {
+    gemm,
+    convolution: selectConvolution(gemm),
+    features,
+    memories: new MemoryPool(),
+    patienceMs,
+    threads: ranks,
+    ...(followers && { followers }),
+    ...(communicator && { world: { process: communicator.rank, communicator } }),
   };
 }
 

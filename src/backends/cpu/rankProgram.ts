@@ -1,4 +1,5 @@
 /** A plan as one rank runs it: its WebAssembly instance over the memory of all, its prepared library calls. */
+import type { Communicator } from "../../collectives/index.js";
 import type { Plan } from "../../compile/plan.js";
 import { planForRank } from "../../compile/planForRank.js";
 import type { BoundConvolution, ConvolutionLibrary } from "./convolution/index.js";
@@ -21,6 +22,13 @@ export interface RankLibraries {
   readonly features: WasmFeatures;
 }
 
+/** The processes that a program runs on, as one of them sees them. */
+export interface World {
+  /** Of this one. */
+  readonly process: number;
+  readonly communicator: Communicator;
+}
+
 /** What is emitted for a rank, before it has a memory. */
 export class RankProgram {
   readonly plan: Plan;
@@ -30,14 +38,19 @@ export class RankProgram {
   private convolutions: BoundConvolution | undefined;
   private products: BoundGemm | undefined;
 
-  /** @param patienceMs how long it waits for the other ranks at a meeting */
+  /**
+   * @param rank of this process
+   * @param process its number
+   * @param patienceMs how long it waits for the other ranks at a meeting
+   */
   constructor(
     whole: Plan,
     private readonly rank: number,
     private readonly libraries: RankLibraries,
     patienceMs: number,
+    process = 0,
   ) {
-    this.plan = planForRank(whole, rank);
+    this.plan = planForRank(whole, rank, process);
     const { ranks, arenaBytes: offset } = whole;
     this.emitted = emitPlan(
       this.plan,
@@ -52,13 +65,18 @@ export class RankProgram {
     return this.layout.bytes;
   }
 
-  /** Makes it ready to run in `memory`. */
-  bind(memory: WasmMemory): void {
+  /** Makes it ready to run in `memory`; the leading rank of one of several processes needs their communicator. */
+  bind(memory: WasmMemory, communicator?: Communicator): void {
     const { gemm, convolution } = this.libraries;
     const { gemmAt, convolutionAt } = this.layout.workspaces[this.rank];
     this.products = gemm.bind(memory, gemmAt);
     this.convolutions = convolution.bind(memory, convolutionAt, this.products);
-    const bound = { gemm: this.products, convolution: this.convolutions };
+    const bound = {
+      gemm: this.products,
+      convolution: this.convolutions,
+      memory,
+      ...(communicator && { communicator }),
+    };
     const { bytes, libraryCalls } = this.emitted;
     this.exports = instantiate(compileModule(bytes), {
       env: { memory },

@@ -1,6 +1,8 @@
 /**
  * Where ranks meet. Kernels are put into phases: within one no rank touches what another one writes; between two
- * stands a barrier. Steps follow one another, so the last phase meets the first one of the next step as well.
+ * stands a barrier. Steps follow one another, so the last phase meets the first one of the next step as well. What has to
+ * travel to other processes leaves at the end of a phase, together: a journey costs more than its freight, where that is
+ * small.
  */
 import { kernelEffects, peerAccesses } from "../kernelEffects.js";
 import type { Instruction, Kernel, LoopKernel } from "../plan.js";
@@ -18,17 +20,21 @@ export interface Phase {
 
 const barrier: Kernel = { kind: "barrier", name: "barrier" };
 
-/**
- * The kernels of one step, in as few phases as their order in `kernels` allows.
- * @param isShared whether a slot exists once for all ranks
- * @param isJoint whether it lies in memory where all ranks have their temporaries
- */
+export interface Meetings {
+  /** Of this process. */
+  readonly ranks: number;
+  /** Whether a slot exists once for all of them. */
+  readonly isShared: (slot: number) => boolean;
+  /** Whether it lies in memory where all of them have their temporaries. */
+  readonly isJoint: (slot: number) => boolean;
+}
+
+/** The kernels of one step, in as few phases as their order in `kernels` allows. */
 export function arrangeForRanks(
   kernels: readonly Kernel[],
-  isShared: (slot: number) => boolean,
-  isJoint: (slot: number) => boolean,
+  { ranks, isShared, isJoint }: Meetings,
 ): Arranged {
-  const parts = kernels.flatMap((kernel) => separated(kernel, isShared));
+  const parts = ranks === 1 ? kernels : kernels.flatMap((kernel) => separated(kernel, isShared));
   const effects = parts.map((kernel) => ({ ...kernelEffects(kernel), peers: peerAccesses(kernel) }));
   const phases: number[] = [];
   parts.forEach((_, j) => {
@@ -41,9 +47,10 @@ export function arrangeForRanks(
         ...writes.filter((slot) => before.reads.includes(slot) || before.writes.includes(slot)),
       ];
       if (conflicts.length === 0) continue;
-      const crosses = conflicts.some(
-        (slot) => isShared(slot) || peers.includes(slot) || before.peers.includes(slot),
-      );
+      const crosses =
+        parts[i].kind === "allReduce" ||
+        (ranks > 1 &&
+          conflicts.some((slot) => isShared(slot) || peers.includes(slot) || before.peers.includes(slot)));
       phase = Math.max(phase, phases[i] + (crosses ? 1 : 0));
     }
     phases.push(phase);
@@ -59,13 +66,20 @@ export function arrangeForRanks(
   const spans: Phase[] = [];
   for (let phase = 0; phase < count; phase++) {
     const own = parts.filter((_, i) => phases[i] === phase);
-    const closes = phase < count - 1 || meets(phase) || meets(0);
-    const phaseKernels = [...own, ...(closes ? [barrier] : [])];
+    const closes = ranks > 1 && (phase < count - 1 || meets(phase) || meets(0));
+    const phaseKernels = [...travellingLast(own), ...(closes ? [barrier] : [])];
     const span = { first: arranged.length, last: arranged.length + phaseKernels.length - 1 };
     arranged.push(...phaseKernels);
     spans.push(...phaseKernels.map(() => span));
   }
   return { kernels: arranged, phases: spans };
+}
+
+function travellingLast(kernels: readonly Kernel[]): Kernel[] {
+  const sums = kernels.filter((kernel) => kernel.kind === "allReduce");
+  const others = kernels.filter(({ kind }) => kind !== "allReduce");
+  if (sums.length === 0) return others;
+  return [...others, { ...sums[0], buffers: sums.flatMap(({ buffers }) => buffers) }];
 }
 
 /**

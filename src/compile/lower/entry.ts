@@ -3,13 +3,14 @@ import { SlalomError } from "../../base/errors.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { topologicalOrder } from "../../graph/traverse.js";
 import { kernelEffects } from "../kernelEffects.js";
-import type { Kernel } from "../plan.js";
+import type { Kernel, PlanBuffer } from "../plan.js";
 import { type Arranged, arrangeForRanks } from "./barriers.js";
 import { formGroups, type Group, variesByRank } from "./groups.js";
 import { joinKernels } from "./join.js";
 import { jointProducts, noJointProducts } from "./jointProducts.js";
 import { copyKernel, lowerGroup } from "./kernels.js";
 import { isGiven, materialize, storedNode } from "./materialize.js";
+import { sumsInPlace } from "./processSums.js";
 import { type Schedule, schedule } from "./schedule.js";
 import { type Slot, Slots } from "./slots.js";
 import { copyUnfitOperands } from "./unfitOperands.js";
@@ -20,9 +21,10 @@ export interface EntryGraph {
   readonly traces: readonly { readonly name: string; readonly value: Tensor }[];
 }
 
-/** The ranks that run an entry, and which variables exist once for all of them. */
+/** The ranks that run an entry, of each of some processes, and which variables exist once for all of a process. */
 export interface RankSharing {
   readonly ranks: number;
+  readonly processes: number;
   readonly isShared: (variable: Tensor) => boolean;
 }
 
@@ -35,27 +37,33 @@ export interface LoweredEntry {
 }
 
 /** Throws a SlalomError "internal" for an update that differs between ranks. */
-export function lowerEntry(entry: EntryGraph, { ranks, isShared }: RankSharing): LoweredEntry {
+export function lowerEntry(entry: EntryGraph, { ranks, processes, isShared }: RankSharing): LoweredEntry {
   const { updates, traces } = withFitOperands(entry);
   const outputs = [...updates, ...traces].map(({ value }) => value);
   const order = topologicalOrder(outputs);
-  if (ranks > 1) checkUpdates(updates, order);
-  const stored = materialize(
-    order,
-    outputs.map(storedNode).filter((node) => !isGiven(node)),
-  );
+  if (ranks * processes > 1) checkUpdates(updates, order);
+  // Within a process readers add up what ranks stored; over processes sums travel, from memory to memory.
+  const travelling = new Set(processes === 1 ? [] : order.filter(({ op }) => op === "allReduceSum"));
+  const stored = materialize(order, [
+    ...outputs.map(storedNode).filter((node) => !isGiven(node)),
+    ...travelling,
+  ]);
   const plan = schedule(
-    formGroups(order, stored),
-    updates.map(({ variable, value }) => [variable, value]),
+    formGroups(order, stored, travelling),
+    updates.flatMap(({ variable, value }) =>
+      travelling.has(storedNode(value)) ? [] : [[variable, value] as const],
+    ),
   );
   const isStored = (node: Tensor): boolean => stored.has(node);
-  const joint =
-    ranks === 1
-      ? noJointProducts
-      : jointProducts(order, isStored, new Set(outputs.map(storedNode)), { ranks, isShared });
-  const slots = new Slots(plan.inPlace, (node) =>
-    joint.divided.get(node) === "rows" ? "shared" : joint.stacked.has(node) ? "stacked" : "private",
-  );
+  const ends = new Set(outputs.map(storedNode));
+  const joint = ranks === 1 ? noJointProducts : jointProducts(order, isStored, ends, { ranks, isShared });
+  const inPlace = sumsInPlace(order, travelling, ends, { isStored, ranks, joint });
+  const scopeOf = (node: Tensor): PlanBuffer["scope"] => {
+    if (ranks === 1) return "private";
+    if (joint.divided.get(node) === "rows" || travelling.has(node)) return "shared";
+    return joint.stacked.has(node) ? "stacked" : "private";
+  };
+  const slots = new Slots(new Map([...plan.inPlace, ...inPlace]), scopeOf);
   const needed = neededOutside(plan.groups, outputs);
   const memory = { isStored, bufferOf: slots.of, ranks, joint };
   const computing = plan.groups.flatMap((group) => lowerGroup(group, memory, needed));
@@ -75,7 +83,10 @@ export function lowerEntry(entry: EntryGraph, { ranks, isShared }: RankSharing):
     if (slot.kind === "temporary") return slot.scope === "shared";
     return slot.kind === "constant" || isShared(slot.node);
   };
-  const arranged = ranks === 1 ? inOrder(kernels) : arrangeForRanks(kernels, sharesSlot, slots.isJoint);
+  const arranged =
+    ranks * processes === 1
+      ? inOrder(kernels)
+      : arrangeForRanks(kernels, { ranks, isShared: sharesSlot, isJoint: slots.isJoint });
   return {
     kernels: arranged.kernels,
     slots: slots.withLifetimes(

@@ -26,23 +26,31 @@ export const isReduction = (node: Tensor): boolean => reductions.has(node.op);
 /** The tensor whose index space the root's loops walk. */
 const walked = (root: Tensor): Tensor => (isReduction(root) ? root.inputs[0] : root);
 
-/** Groups for the stored nodes of `order` (inputs first), merged where that saves memory traffic. */
-export function formGroups(order: readonly Tensor[], stored: ReadonlySet<Tensor>): Group[] {
+/**
+ * Groups for the stored nodes of `order` (inputs first), merged where that saves memory traffic.
+ * @param alone stored nodes that have kernels of their own, though others of their operation need none
+ */
+export function formGroups(
+  order: readonly Tensor[],
+  stored: ReadonlySet<Tensor>,
+  alone: ReadonlySet<Tensor>,
+): Group[] {
   const groups: Group[] = [];
   const groupOf = new Map<Tensor, Group>();
   const meetings = meetingsOf(order);
   for (const node of order) {
     if (!stored.has(node)) continue;
-    const alone = groupFor(node, stored, meetings.get(node)!);
+    const loops = (!ownKernels.has(node.op) || isReduction(node)) && !alone.has(node);
+    const single = groupFor(node, stored, loops, meetings.get(node)!);
     const host =
-      alone.extents &&
-      candidates(alone, groups, groupOf).find((group) => canMerge(group, alone, groups, groupOf));
+      single.extents &&
+      candidates(single, groups, groupOf).find((group) => canMerge(group, single, groups, groupOf));
     if (!host) {
-      groups.push(alone);
-      groupOf.set(node, alone);
+      groups.push(single);
+      groupOf.set(node, single);
       continue;
     }
-    absorb(host, alone);
+    absorb(host, single);
     groupOf.set(node, host);
     // The newcomer may tie its host to other groups that it reads at the same index.
     mergeNeighbours(host, groups, groupOf);
@@ -81,8 +89,7 @@ export function dependsOn(
   return false;
 }
 
-function groupFor(root: Tensor, stored: ReadonlySet<Tensor>, meeting: string): Group {
-  const loops = !ownKernels.has(root.op) || isReduction(root);
+function groupFor(root: Tensor, stored: ReadonlySet<Tensor>, loops: boolean, meeting: string): Group {
   const reads = new Map<Tensor, { sameIndex: boolean }>();
   collectReads(root, stored, reads);
   return {

@@ -42,7 +42,7 @@ export function jointProducts(
   const divided = new Map<Tensor, "rows" | "columns">();
   const stacked = new Set<Tensor>();
   const varying = variesByRank(order);
-  const isSummed = readByAllReduceAlone(order, isStored);
+  const isSummed = isReadByOneSum(order, isStored);
   const isCommon = (node: Tensor): boolean => node.op === "constant" || (isGiven(node) && isShared(node));
   for (const node of order) {
     if (node.op !== "dot" || !varying.has(node)) continue;
@@ -88,20 +88,19 @@ function productOf(
   return { kernel, bases: [storedNode(a.base), storedNode(b.base)] };
 }
 
-/** Whether nothing but sums over all ranks reads a stored node, however it views it. */
-function readByAllReduceAlone(
+/** Whether one sum over all ranks, and nothing else, reads a stored node, through whatever order of axes. */
+export function isReadByOneSum(
   order: readonly Tensor[],
   isStored: (node: Tensor) => boolean,
 ): (node: Tensor) => boolean {
   const readers = new Map<Tensor, Tensor[]>();
   for (const node of order)
     for (const input of node.inputs) readers.set(input, [...(readers.get(input) ?? []), node]);
-  const isSummed = (node: Tensor): boolean =>
-    (readers.get(node) ?? []).every(
-      (reader) =>
-        reader.op === "allReduceSum" || (isMovementOf(reader) && !isStored(reader) && isSummed(reader)),
-    );
+  const isSummed = (node: Tensor): boolean => {
+    const [reader, ...others] = readers.get(node) ?? [];
+    if (reader === undefined || others.length > 0) return false;
+    if (reader.op === "allReduceSum") return true;
+    return (reader.op === "reshape" || reader.op === "transpose") && !isStored(reader) && isSummed(reader);
+  };
   return isSummed;
 }
-
-const isMovementOf = ({ op }: Tensor): boolean => op === "reshape" || op === "transpose";

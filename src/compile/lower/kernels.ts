@@ -8,6 +8,7 @@ import { type Group, isReduction } from "./groups.js";
 import { convolutionKernel, poolKernel } from "./images.js";
 import { type BodyOptions, buildBody } from "./loopBody.js";
 import { isGiven, storedNode } from "./materialize.js";
+import { lowerProcessSum } from "./processSums.js";
 import { viewOf } from "./views.js";
 
 /** @param needed stored nodes that someone reads from memory; the others of the group stay in registers */
@@ -85,6 +86,8 @@ export function lowerGroup(
         return part(root, input, start, memory);
       });
     }
+    case "allReduceSum":
+      return group.extents ? nonEmpty(loopOf(group, memory, needed)) : lowerProcessSum(root, memory);
     default:
       return nonEmpty(loopOf(group, memory, needed));
   }

@@ -33,8 +33,8 @@ function follow(port: MessagePort, { rank, control, gemm, searchPaths, features 
   const deal = (message: ToFollower): void => {
     switch (message.kind) {
       case "compile": {
-        const { plan, memory, patienceMs } = message;
-        const program = new RankProgram(plan, rank, ready(), patienceMs);
+        const { plan, memory, patienceMs, process } = message;
+        const program = new RankProgram(plan, rank, ready(), patienceMs, process);
         program.bind(memory);
         programs.set(message.program, { program, memory, meeting: plan.arenaBytes });
         return;

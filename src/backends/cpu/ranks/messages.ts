@@ -21,6 +21,8 @@ export type ToFollower =
       readonly plan: Plan;
       readonly memory: WasmMemory;
       readonly patienceMs: number;
+      /** The number of this process among several. */
+      readonly process: number;
     }
   | { readonly kind: "run"; readonly program: number; readonly entry: string; readonly steps: number }
   | { readonly kind: "release"; readonly program: number };

@@ -1,0 +1,231 @@
+/**
+ * The parity certificate: a training shared by ranks is the training of one rank. Both run side by side, and so does a
+ * third one that shows what rounding alone does: one rank that takes each batch in the parts that ranks would take, which
+ * is the same sum in another order. Ranks may differ from one rank by no more than a small multiple of that.
+ */
+import { dirname, join } from "node:path";
+import { bytesOf } from "../base/dtype.js";
+import { SlalomError } from "../base/errors.js";
+import { sizeOf } from "../base/shape.js";
+import type { Backend } from "../compile/backend.js";
+import type { Program } from "../compile/program.js";
+import { topologicalOrder } from "../graph/traverse.js";
+import { encode, makeFolder, writeWhole } from "../runs/index.js";
+import { type LaneTraining, laneProgram, type ModelValues, stepEntry, trainLanes } from "../train/index.js";
+import type { Study } from "./study.js";
+import { configurationsOf, laneTraining } from "./tasks.js";
+
+export interface Certificate {
+  readonly study: string;
+  /** The optimizer that was certified, by its label or id. */
+  readonly optimizer: string;
+  readonly backend: string;
+  readonly ranks: number;
+  readonly processes: number;
+  readonly batchSize: number;
+  readonly precision: "float32" | "float64" | "bfloat16";
+  readonly steps: number;
+  /** Of all steps together. */
+  readonly examplesPerRank: number;
+  /** What ranks sum in each step: loss, metrics, gradients. */
+  readonly summedPerStep: { readonly tensors: number; readonly bytes: number };
+  /** Relative to the largest loss, and to the largest element of a parameter. */
+  readonly difference: ParityDifference;
+  /** The same between one rank with whole batches and with batches in parts. */
+  readonly rounding: ParityDifference;
+  /** How much `difference` may be. */
+  readonly bound: ParityDifference;
+  /** Where batch statistics make parts of a batch another training, ranks are held against one rank with parts. */
+  readonly against: "whole batches" | "batches in parts";
+  readonly passed: boolean;
+}
+
+export interface ParityDifference {
+  /** Of the losses of all steps. */
+  readonly loss: number;
+  /** Of the parameters after the last step. */
+  readonly parameters: number;
+  /** The parameter that differs most. */
+  readonly worst: string;
+}
+
+export interface CertifyOptions {
+  readonly backend: Backend;
+  /** Updates; default 100, at most those of the study. */
+  readonly steps?: number;
+  /** Number of the optimizer among the study's, with its first setting; default 0. */
+  readonly choice?: number;
+  /** Told what is trained next, of how many trainings. */
+  readonly onTraining?: (what: string, number: number, of: number) => void;
+}
+
+/** How many times the effect of rounding ranks may differ: they round at other places too, in products of other shapes. */
+const tolerance = 16;
+
+const defaultSteps = 100;
+
+/**
+ * Trains the study's first seed three times: on one rank, on one rank in parts, on all ranks of the backend.
+ * @throws SlalomError "option" for a study without batches that ranks share, "device" for a backend of one rank
+ */
+export async function certify(study: Study, options: CertifyOptions): Promise<Certificate> {
+  const { backend, choice = 0, onTraining = () => {} } = options;
+  const { ranks = 1, processes = 1 } = backend;
+  if (ranks === 1) {
+    throw new SlalomError(
+      "device",
+      "certify: the backend has 1 rank; expected several: there is nothing to compare. Ask for --ranks 2, or start with mpirun.",
+    );
+  }
+  const dataset = await study.problem.dataset?.load();
+  if (dataset === undefined || study.batchSize === "full") {
+    throw new SlalomError(
+      "option",
+      `certify: study "${study.name}" has no batches; expected a problem with data and a batchSize, which ranks share.`,
+    );
+  }
+  const { batchSize } = study;
+  const all = configurationsOf(study, dataset, study.seeds.slice(0, 1), backend.name);
+  const { configuration } = all.find((one) => one.choice === choice)!;
+  const task = { choice, seed: configuration.seed, configurations: [configuration] };
+  const asked = laneTraining(study, dataset, task);
+  const { microBatch: _parts, earlyStopping: _stopping, ...rest } = asked;
+  const steps = Math.min(options.steps ?? defaultSteps, asked.steps);
+  const training: LaneTraining = {
+    ...rest,
+    steps,
+    evaluate: [],
+    evaluateAtEnd: [],
+    keepModel: true,
+    evaluateEvery: steps,
+    recordEvery: 1,
+    recordParameters: false,
+  };
+  const alone: Backend = { ...backend, ranks: 1, compile: (program) => backend.compile(program) };
+  const { program, built } = laneProgram(training, 1, ranks);
+  const hasStatistics = Object.keys(built.state ?? {}).length > 0;
+
+  onTraining("one rank", 1, 3);
+  const whole = await trained(training, alone);
+  onTraining(`one rank, batches in ${ranks} parts`, 2, 3);
+  const parts = await trained({ ...training, microBatch: batchSize / ranks }, alone);
+  onTraining(`${ranks} ranks`, 3, 3);
+  const shared = await trained(training, backend);
+
+  const rounding = hasStatistics ? noDifference : differenceOf(whole, parts);
+  const difference = differenceOf(hasStatistics ? parts : whole, shared);
+  const least = leastBound(training);
+  const bound = {
+    loss: Math.max(tolerance * rounding.loss, least),
+    parameters: Math.max(tolerance * rounding.parameters, least),
+    worst: rounding.worst,
+  };
+  return {
+    study: study.name,
+    optimizer: configuration.label ?? configuration.optimizer,
+    backend: backend.description,
+    ranks,
+    processes,
+    batchSize,
+    precision: training.precision ?? training.dtype,
+    steps,
+    examplesPerRank: (steps * batchSize) / ranks,
+    summedPerStep: summedIn(program),
+    difference,
+    rounding,
+    bound,
+    against: hasStatistics ? "batches in parts" : "whole batches",
+    passed: difference.loss <= bound.loss && difference.parameters <= bound.parameters,
+  };
+}
+
+/** What a training came to: the loss of each step, the parameters in the end. */
+interface Trained {
+  readonly losses: readonly number[];
+  readonly parameters: ModelValues;
+}
+
+async function trained(training: LaneTraining, backend: Backend): Promise<Trained> {
+  const losses: number[] = [];
+  let parameters: ModelValues | undefined;
+  let status = "";
+  await trainLanes(training, backend, {
+    rows: (_lane, rows) => {
+      for (const { batchLoss } of rows) if (batchLoss !== undefined) losses.push(batchLoss);
+    },
+    model: (_lane, { last }) => {
+      parameters = last;
+    },
+    finish: (_lane, outcome) => {
+      status = outcome.status;
+    },
+  });
+  if (parameters === undefined) {
+    throw new SlalomError(
+      "option",
+      `certify: the training ended as ${status} within ${training.steps} steps; expected one that learns. Take a smaller learning rate, or fewer steps.`,
+    );
+  }
+  return { losses, parameters };
+}
+
+const noDifference: ParityDifference = { loss: 0, parameters: 0, worst: "" };
+
+function differenceOf(a: Trained, b: Trained): ParityDifference {
+  const loss = relativeDifference(a.losses, b.losses);
+  let [parameters, worst] = [0, ""];
+  for (const [name, { data }] of Object.entries(a.parameters)) {
+    const own = relativeDifference(data, b.parameters[name].data);
+    if (own >= parameters) [parameters, worst] = [own, name];
+  }
+  return { loss, parameters, worst };
+}
+
+/** The largest difference of two elements over the largest element; infinite where one is no number. */
+function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [largest, difference] = [0, 0];
+  for (let i = 0; i < a.length; i++) {
+    largest = Math.max(largest, Math.abs(a[i]));
+    difference = Math.max(difference, Math.abs(a[i] - b[i]));
+  }
+  if (a.length !== b.length || Number.isNaN(difference)) return Number.POSITIVE_INFINITY;
+  return difference === 0 ? 0 : difference / largest;
+}
+
+/** Differences that are within rounding in any case: some units in the last place for each step. */
+function leastBound({ dtype, steps }: LaneTraining): number {
+  const unit = dtype === "float32" ? 2 ** -24 : 2 ** -53;
+  return 8 * unit * steps;
+}
+
+/** Sums over ranks of a step, before they are fused into anything. */
+function summedIn({ entries }: Program): Certificate["summedPerStep"] {
+  const { updates, traces } = entries[stepEntry];
+  const sums = topologicalOrder([...Object.values(updates), ...Object.values(traces)]).filter(
+    ({ op }) => op === "allReduceSum",
+  );
+  return {
+    tensors: sums.length,
+    bytes: sums.reduce((total, { shape, dtype }) => total + sizeOf(shape) * bytesOf(dtype), 0),
+  };
+}
+
+/** The file of a certificate in a study's folder: one for each world and batch size. */
+export function certificateFile(
+  studyFolder: string,
+  { ranks, processes, batchSize, optimizer }: Certificate,
+): string {
+  const label = optimizer.toLowerCase().replace(/[^a-z0-9]+/g, "-");
+  return join(
+    studyFolder,
+    "certificates",
+    `${label}-ranks=${ranks}-processes=${processes}-batch=${batchSize}.json`,
+  );
+}
+
+/** Keeps it in the study's folder, in place of an earlier one for the same. */
+export function keepCertificate(studyFolder: string, certificate: Certificate): void {
+  const path = certificateFile(studyFolder, certificate);
+  makeFolder(dirname(path));
+  writeWhole(path, `${encode(certificate)}\n`);
+}

@@ -1,0 +1,48 @@
+/** This process as one of several that mpirun or srun started: rank 0 does what the user asked, the others follow it. */
+
+import { SlalomError } from "../base/errors.js";
+import { type Environment, launchedWorld } from "../collectives/index.js";
+import type { BackendChoice } from "./backendChoice.js";
+
+/** Several processes that train together, as plain data for worker threads. */
+export interface World {
+  readonly rank: number;
+  readonly size: number;
+  /** In which the launcher tells of them. */
+  readonly environment: Environment;
+}
+
+/** The world that the environment tells of; undefined for a process that is alone. */
+export function worldOf(environment: Environment): World | undefined {
+  const launched = launchedWorld(environment);
+  if (launched === undefined || launched.size === 1) return undefined;
+  const { rank, size, title, from } = launched;
+  if (size === undefined) {
+    throw new SlalomError(
+      "device",
+      `${title} started this process as one of several (${from}) and does not say of how many; expected a launcher that does: mpirun, or srun.`,
+    );
+  }
+  return { rank, size, environment };
+}
+
+/**
+ * Computes what rank 0 tells, with a backend of the same choice, until rank 0 is done. Signals are for rank 0: it ends
+ * the training where it can go on, and then the others.
+ * @throws SlalomError "option" for a backend that one process has alone
+ */
+export async function followWorld({ gemm, ranks }: BackendChoice, { environment }: World): Promise<void> {
+  const [{ openCommunicator }, { followCpuBackend }] = await Promise.all([
+    import("../collectives/index.js"),
+    import("../backends/cpu/index.js"),
+  ]);
+  const ignored = ["SIGINT", "SIGTERM", "SIGUSR2"] as const;
+  const ignore = (): void => {};
+  for (const signal of ignored) process.on(signal, ignore);
+  await followCpuBackend({
+    gemm,
+    ...(ranks !== undefined && { ranks }),
+    communicator: openCommunicator({ environment }),
+  });
+  for (const signal of ignored) process.off(signal, ignore);
+}
