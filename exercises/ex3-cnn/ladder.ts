@@ -63,11 +63,11 @@ export const rungs: readonly Rung[] = [
   },
   {
     id: "width",
-    title: "Twice the filters: 64 and 128",
-    change: { model: { initializer: "he", filters: [64, 128] } },
+    title: "Width: 48 and 96 filters",
+    change: { model: { initializer: "he", filters: [48, 96] } },
     on: "augmentation",
   },
-  { id: "longer", title: "Longer: 30 epochs", change: { epochs: 30 }, on: "augmentation" },
+  { id: "longer", title: "Longer: 20 epochs", change: { epochs: 20 }, on: "augmentation" },
   {
     id: "swa",
     title: "Averaged weights: SWA of the last quarter instead, at a constant learning rate",

@@ -11,7 +11,7 @@ import { convNet } from "../../src/learn/models/index.js";
 import { adam } from "../../src/learn/optimizers/index.js";
 import { classificationProblem } from "../../src/learn/problems/index.js";
 import { figuresOf } from "../../src/report/index.js";
-import { loadStudy, openStore, readPredictions } from "../../src/runs/index.js";
+import { loadStudy, openStore, readPredictions, writePredictions } from "../../src/runs/index.js";
 
 /** 8 x 8 noise, brighter in one half: left is class 0, right is class 1. */
 function halves() {
@@ -61,6 +61,17 @@ test("learning curves, confusion matrix and filters are drawn where a study keep
   const confusion = figures.find(({ id }) => id === "confusion-adam")!;
   expect(confusion.section).toBe("model");
   expect(confusion.caption).toContain(`${wrong} of 60 test predictions are wrong, 2 seeds together`);
+
+  // As of ten seeds on a large test split.
+  const many = 70_000;
+  for (const { folder } of stored.runs) {
+    const labels = Array.from({ length: many }, (_, i) => i % 2);
+    const classes = labels.map((label, i) => (i % 1000 === 0 ? 1 - label : label));
+    writePredictions(folder, { split: "test", labels, classes, probabilities: labels.map(() => 0.9) });
+  }
+  const large = figuresOf(stored).find(({ id }) => id === "confusion-adam")!;
+  expect(large.caption).toContain("140 of 140,000 test predictions are wrong, 2 seeds together");
+
   const filters = figures.find(({ id }) => id === "filters-adam")!;
   expect(filters.caption).toMatch(/^The 6 filters of conv1\.weight, seed 0, at the best validation/);
   expect(filters.svg.match(/<image /g)).toHaveLength(6);

@@ -16,7 +16,9 @@ import type { Chart } from "./chart.js";
 export function confusionChart({ runs, optimizer }: BestResult): Chart | undefined {
   const all = runs.flatMap(({ folder }) => readPredictions(folder) ?? []);
   if (all.length === 0) return undefined;
-  const classes = 1 + Math.max(...all.flatMap(({ labels, classes: predicted }) => [...labels, ...predicted]));
+  const classes = all
+    .flatMap(({ labels, classes: predicted }) => [...labels, ...predicted])
+    .reduce((most, one) => Math.max(most, one + 1), 0);
   const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   for (const { labels, classes: predicted } of all)
     labels.forEach((label, i) => {
