@@ -7,6 +7,9 @@ export function positiveInteger(text: string): number {
   throw new InvalidArgumentError("Expected a positive integer.");
 }
 
+/** "1,2,4". */
+export const positiveIntegers = (text: string): number[] => text.split(",").map(positiveInteger);
+
 /** 0 switches off what counts. */
 export function integerFromZero(text: string): number {
   const value = Number(text);

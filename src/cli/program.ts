@@ -28,7 +28,7 @@ import { datasets, fetchDataset } from "./dataCommands.js";
 import { exitCodesHelp } from "./exit.js";
 import type { ExplainOptions } from "./explain.js";
 import type { ExportOptions } from "./export.js";
-import { certify } from "./rankCommands.js";
+import { certify, scale } from "./rankCommands.js";
 import type { TrainOptions } from "./train.js";
 
 /** @param onExit is told the exit code of a command that ended otherwise than with 0 */
@@ -43,7 +43,7 @@ export function programFor(onExit: (code: number) => void): Command {
     .addHelpText("after", `\n${firstSteps}\n\n${exitCodesHelp}`);
   const commands = [
     ...[run, train, list, show, compare, figures, exporting, explain, doctor],
-    ...[problems, datasets, fetchDataset, optimizers, certify, tour],
+    ...[problems, datasets, fetchDataset, optimizers, certify, scale, tour],
   ];
   for (const command of commands) program.addCommand(base(command(onExit)));
   return program;

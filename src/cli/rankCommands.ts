@@ -1,6 +1,6 @@
 /** The commands about trainings that several ranks share, with their options and help. */
-import { Command } from "commander";
-import { positiveInteger } from "./arguments.js";
+import { Command, Option } from "commander";
+import { positiveInteger, positiveIntegers } from "./arguments.js";
 import {
   type Backend,
   backend,
@@ -41,5 +41,45 @@ export function certify(onExit: OnExit): Command {
     const chosen = { backend: options.backend, gemm };
     const output = await outputFor(options);
     onExit(await certifyStudies(path, { backend: chosen, ranks, optimizer, steps, batchSize, out }, output));
+  });
+}
+
+export function scale(onExit: OnExit): Command {
+  const command = common(
+    new Command("scale")
+      .description("how much faster a training gets with ranks; each number of them is certified first")
+      .argument("<study>", "a study file")
+      .requiredOption(
+        "--ranks <n,...>",
+        "numbers of ranks, such as 1,2,4; over all processes",
+        positiveIntegers,
+      )
+      .option("--batch <n,...>", "batch sizes (default: the study's)", positiveIntegers)
+      .addOption(
+        new Option("--mode <mode>", "strong: the batch is divided; weak: each rank has a batch of that size")
+          .choices(["strong", "weak"])
+          .default("strong"),
+      )
+      .option("--steps <n>", "updates of the trainings that certify (default: 20)", positiveInteger)
+      .addOption(
+        new Option("--gemm <library>", "matrix products: the best that is found, or one of your choice")
+          .choices(["auto", "onednn", "cblas", "wasm"])
+          .default("auto"),
+      ),
+  );
+  store(command);
+  example(command, "slalom scale my-study.ts --ranks 1,2,4 --batch 50,500 --mode weak");
+  interface Parsed extends Common, Pick<Backend, "gemm"> {
+    ranks: number[];
+    batch?: number[];
+    mode: "strong" | "weak";
+    steps?: number;
+    out: string;
+  }
+  return command.action(async (path: string, { ranks, batch, mode, steps, gemm, out, ...rest }: Parsed) => {
+    const { scaleStudies } = await import("./scale.js");
+    const output = await outputFor(rest);
+    const backend = { backend: "cpu", gemm } as const;
+    onExit(await scaleStudies(path, { backend, mode, ranks, batchSizes: batch, steps, out }, output));
   });
 }
