@@ -3,7 +3,7 @@
  * It stands until every run of the task has its result.
  */
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { SlalomError } from "../base/errors.js";
 import {
@@ -17,7 +17,7 @@ import {
   writeSafetensors,
 } from "../runs/index.js";
 import type { LoopSnapshot } from "../train/index.js";
-import type { Task } from "./tasks.js";
+import type { StudyRun, Task } from "./tasks.js";
 
 /** The layout that this version writes. */
 const checkpointFormat = "1";
@@ -111,40 +111,60 @@ export function loadCheckpoint(path: string): { head: CheckpointHead; snapshot: 
   };
 }
 
+/** A checkpoint with the study's runs that trained in it, by lane. */
+export interface FoundCheckpoint {
+  readonly head: CheckpointHead;
+  readonly runs: readonly StudyRun[];
+}
+
 /**
- * Tasks that go on from the study's checkpoints, and the runs that are left for others. A checkpoint serves if all runs
- * that trained in it are missing; one that serves nobody is removed, and one of another backend's runs is left to it.
+ * The checkpoints of these runs; those of another backend's runs are left to it.
  * @throws SlalomError "store" for a checkpoint of runs that the study does not have, with the first difference
  */
-export function checkpointedTasks(
-  stored: StoredStudyHandle,
-  all: readonly { readonly choice: number; readonly configuration: RunConfiguration }[],
-  missing: ReadonlySet<RunConfiguration>,
-): Task[] {
+export function findCheckpoints(stored: StoredStudyHandle, all: readonly StudyRun[]): FoundCheckpoint[] {
   const byId = new Map(all.map((run) => [runId(run.configuration), run]));
   return checkpointFiles(stored.checkpointFolder).flatMap((path) => {
-    const { head } = loadCheckpoint(path);
+    const head = headIfThere(path);
+    if (!head) return [];
     const runs = head.runs.flatMap((id) => byId.get(id) ?? []);
-    if (runs.length < head.runs.length) {
-      const here = all.map(({ configuration }) => configuration);
-      checkForeign(head, here);
-      return [];
-    }
-    const isEnded = new Set(head.ended);
+    if (runs.length === head.runs.length) return [{ head, runs }];
+    const here = all.map(({ configuration }) => configuration);
+    checkForeign(head, here);
+    return [];
+  });
+}
+
+/** Tasks that go on from checkpoints. One serves if all runs that trained in it are missing; one that serves nobody is removed. */
+export function continuedTasks(
+  checkpoints: readonly FoundCheckpoint[],
+  missing: ReadonlySet<RunConfiguration>,
+): Task[] {
+  return checkpoints.flatMap(({ head: { path, step, ended }, runs }) => {
+    const isEnded = new Set(ended);
     if (!runs.every((run, lane) => isEnded.has(lane) || missing.has(run.configuration))) {
       removeCheckpoint(path);
       return [];
     }
-    const { choice, configuration } = runs[0];
+    const [{ choice, configuration }] = runs;
     return [
       {
         choice,
         seed: configuration.seed,
         configurations: runs.map((run) => run.configuration),
-        checkpoint: { path, step: head.step, ended: head.ended },
+        checkpoint: { path, step, ended },
       },
     ];
   });
+}
+
+/** Undefined where another process has given its runs their results meanwhile, and removed it. */
+function headIfThere(path: string): CheckpointHead | undefined {
+  try {
+    return loadCheckpoint(path).head;
+  } catch (error) {
+    if (existsSync(path)) throw error;
+    return undefined;
+  }
 }
 
 /** Throws unless the checkpoint is of runs of this study on another backend. */

@@ -5,7 +5,14 @@ export { type ExecutionHooks, type Executor, executeTask, inThread } from "./exe
 export { fittingTasks, type StudyMemory } from "./memory.js";
 export { memoryLine, memoryTable } from "./memoryTable.js";
 export type { StudyProgress, TaskProgress } from "./progress.js";
-export { type RunStudyOptions, runStudy, type StudyOutcome } from "./runStudy.js";
+export {
+  type PlannedRuns,
+  plannedRuns,
+  type RunStudyOptions,
+  runStudy,
+  type StudyOutcome,
+} from "./runStudy.js";
+export { runsOfShare, type Share } from "./shares.js";
 export { type Comparison, type Study, type StudyOptions, study, type TargetOption } from "./study.js";
-export { configurationsOf, recordOf, type Task, tasksFor } from "./tasks.js";
+export { configurationsOf, groupedRuns, recordOf, type StudyRun, type Task, tasksFor } from "./tasks.js";
 export { slalomVersion } from "./version.js";

@@ -1,14 +1,23 @@
 /** Running a study: what is missing in the store is trained, task by task, by whoever executes tasks. */
 import { cpus } from "node:os";
 import type { Dataset } from "../learn/datasets/dataset.js";
-import type { Store, Study as StoredStudyHandle } from "../runs/index.js";
+import type { Store, Study as StoredStudyHandle, Versions } from "../runs/index.js";
 import { type AvailableMemory, availableMemory } from "./availableMemory.js";
-import { checkpointedTasks, removeLeftovers } from "./checkpoints.js";
+import { continuedTasks, findCheckpoints, removeLeftovers } from "./checkpoints.js";
 import type { Executor } from "./executor.js";
 import { checkMemory, fittingTasks, type StudyMemory } from "./memory.js";
 import { ProgressTally, type StudyProgress } from "./progress.js";
+import { runsOfShare, type Share, withCheckpoints } from "./shares.js";
 import type { Study } from "./study.js";
-import { checkMetrics, configurationsOf, isDeterministic, recordOf, tasksFor, totalSteps } from "./tasks.js";
+import {
+  checkMetrics,
+  configurationsOf,
+  isDeterministic,
+  recordOf,
+  type StudyRun,
+  tasksFor,
+  totalSteps,
+} from "./tasks.js";
 import { slalomVersion } from "./version.js";
 
 export interface RunStudyOptions {
@@ -22,6 +31,8 @@ export interface RunStudyOptions {
   readonly available?: AvailableMemory;
   /** "continue" (default) trains what a stored study of the same question lacks; "refuse" if one is stored. */
   readonly ifExists?: "continue" | "refuse";
+  /** Which of the runs; by default all. */
+  readonly share?: Share;
 }
 
 export interface StudyOutcome {
@@ -29,6 +40,7 @@ export interface StudyOutcome {
   readonly folder: string;
   /** "interrupted" where the signal ended it before every run had a result. */
   readonly status: "completed" | "interrupted";
+  /** Runs of the study, or of the share that was asked for. */
   readonly runsTotal: number;
   /** Runs that got their result now. */
   readonly runsTrained: number;
@@ -45,17 +57,22 @@ export interface StudyOutcome {
  * executor rejects with
  */
 export async function runStudy(study: Study, options: RunStudyOptions): Promise<StudyOutcome> {
-  const { store, executor, signal, available = availableMemory() } = options;
+  const { store, executor, signal, share, available = availableMemory() } = options;
   const started = performance.now();
   const elapsedS = (): number => (performance.now() - started) / 1000;
   const dataset = await study.problem.dataset?.load();
   checkMetrics(study, dataset);
   const stored = storedStudy(study, dataset, options);
   const all = configurationsOf(study, dataset, stored.record.seeds, executor.backend.name);
-  const missing = new Set(stored.missing(all.map(({ configuration }) => configuration)));
-  const continued = checkpointedTasks(stored, all, missing);
+  // Checkpoints first: a run in one that is gone a moment later has its result by then, so nobody repeats it.
+  const found = findCheckpoints(stored, all);
+  const { runs: own, checkpoints } = share
+    ? withCheckpoints(all, found, share)
+    : { runs: all, checkpoints: found };
+  const missing = new Set(stored.missing(own.map(({ configuration }) => configuration)));
+  const continued = continuedTasks(checkpoints, missing);
   const covered = new Set(continued.flatMap(({ configurations }) => configurations));
-  const fresh = all.filter(({ configuration }) => missing.has(configuration) && !covered.has(configuration));
+  const fresh = own.filter(({ configuration }) => missing.has(configuration) && !covered.has(configuration));
   const { workers, backend } = executor;
   const { tasks, memory } = fittingTasks(
     study,
@@ -67,8 +84,8 @@ export async function runStudy(study: Study, options: RunStudyOptions): Promise<
     checkMemory(study, memory);
     options.onPlanned?.(memory);
   }
-  const storedBefore = all.length - missing.size;
-  const tally = new ProgressTally({ total: all.length, storedBefore }, tasks, totalSteps(study, dataset));
+  const storedBefore = own.length - missing.size;
+  const tally = new ProgressTally({ total: own.length, storedBefore }, tasks, totalSteps(study, dataset));
   await executor.execute(study, tasks, {
     store,
     ...(signal && { signal }),
@@ -77,11 +94,12 @@ export async function runStudy(study: Study, options: RunStudyOptions): Promise<
       options.onProgress?.(tally.report(elapsedS()));
     },
   });
-  if (tally.trained === missing.size) removeLeftovers(stored.checkpointFolder);
+  // Beside other shares they may be what is being written now.
+  if (!share && tally.trained === missing.size) removeLeftovers(stored.checkpointFolder);
   return {
     folder: stored.folder,
     status: signal?.aborted && tally.trained < missing.size ? "interrupted" : "completed",
-    runsTotal: all.length,
+    runsTotal: own.length,
     runsTrained: tally.trained,
     runsStoredBefore: storedBefore,
     elapsedS: elapsedS(),
@@ -89,16 +107,46 @@ export async function runStudy(study: Study, options: RunStudyOptions): Promise<
   };
 }
 
+/** The study's runs, or those of a share, and which of them the store lacks. */
+export interface PlannedRuns {
+  readonly all: readonly StudyRun[];
+  readonly missing: readonly StudyRun[];
+}
+
+/**
+ * What `runStudy` would train on the backend of this name; nothing is made or changed.
+ * @throws SlalomError as `runStudy` does before it trains
+ */
+export async function plannedRuns(
+  study: Study,
+  { store, backend, share }: Pick<RunStudyOptions, "store" | "share"> & { readonly backend: string },
+): Promise<PlannedRuns> {
+  const dataset = await study.problem.dataset?.load();
+  checkMetrics(study, dataset);
+  const record = recordOf(study, versionsWith(backend), isDeterministic(study, dataset));
+  const stored = store.sameStudy(record);
+  const runs = configurationsOf(study, dataset, record.seeds, backend);
+  const all = share ? runsOfShare(runs, share) : runs;
+  const missing = new Set(
+    stored
+      ? stored.missing(all.map(({ configuration }) => configuration))
+      : all.map((run) => run.configuration),
+  );
+  return { all, missing: all.filter(({ configuration }) => missing.has(configuration)) };
+}
+
 function storedStudy(
   study: Study,
   dataset: Dataset | undefined,
   { store, executor, ifExists = "continue" }: RunStudyOptions,
 ): StoredStudyHandle {
-  const versions = {
-    slalom: slalomVersion(),
-    node: process.version,
-    backend: executor.backend.description,
-    cpu: cpus()[0]?.model ?? "unknown",
-  };
+  const versions = versionsWith(executor.backend.description);
   return store.createStudy(recordOf(study, versions, isDeterministic(study, dataset)), { ifExists });
 }
+
+const versionsWith = (backend: string): Versions => ({
+  slalom: slalomVersion(),
+  node: process.version,
+  backend,
+  cpu: cpus()[0]?.model ?? "unknown",
+});

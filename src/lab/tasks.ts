@@ -18,6 +18,12 @@ import {
 } from "../train/index.js";
 import type { Study } from "./study.js";
 
+/** A run of a study: its configuration, and which of the study's optimizers it trains with. */
+export interface StudyRun {
+  readonly choice: number;
+  readonly configuration: RunConfiguration;
+}
+
 /** Runs of one optimizer and one seed, trained as lanes of one program. */
 export interface Task {
   /** Which of the study's optimizers. */
@@ -82,7 +88,7 @@ export function configurationsOf(
   dataset: Dataset | undefined,
   seeds: readonly number[],
   backend: string,
-): { choice: number; configuration: RunConfiguration }[] {
+): StudyRun[] {
   const steps = totalSteps(study, dataset);
   const earlyStopping = study.earlyStopping && {
     ...study.earlyStopping,
@@ -117,21 +123,15 @@ export function configurationsOf(
 }
 
 /** Tasks for the given runs: lanes of one optimizer and seed together, dearest first, enough for all workers. */
-export function tasksFor(
-  runs: readonly { choice: number; configuration: RunConfiguration }[],
-  options: { workers: number; maxLanes: number },
-): Task[] {
-  const groups = new Map<string, Task & { configurations: RunConfiguration[] }>();
-  for (const { choice, configuration } of runs) {
-    const key = `${choice}/${configuration.seed}`;
-    const group = groups.get(key) ?? { choice, seed: configuration.seed, configurations: [] };
-    groups.set(key, group);
-    group.configurations.push(configuration);
-  }
+export function tasksFor(runs: readonly StudyRun[], options: { workers: number; maxLanes: number }): Task[] {
+  const groups = groupedRuns(runs).map((group) => {
+    const [{ choice, configuration }] = group;
+    return { choice, seed: configuration.seed, configurations: group.map((run) => run.configuration) };
+  });
   // No task longer than a worker's fair share, or one worker ends long after the others.
   const share = Math.ceil(runs.length / options.workers);
   const lanes = Math.max(1, Math.min(options.maxLanes, share));
-  return [...groups.values()]
+  return groups
     .flatMap((group) => {
       const parts = Math.ceil(group.configurations.length / lanes);
       const size = Math.ceil(group.configurations.length / parts);
@@ -141,6 +141,18 @@ export function tasksFor(
       }));
     })
     .sort((a, b) => b.configurations.length - a.configurations.length);
+}
+
+/** Runs that can be lanes of one program together: those of one optimizer and seed. */
+export function groupedRuns(runs: readonly StudyRun[]): StudyRun[][] {
+  const groups = new Map<string, StudyRun[]>();
+  for (const run of runs) {
+    const key = `${run.choice}/${run.configuration.seed}`;
+    const group = groups.get(key);
+    if (group) group.push(run);
+    else groups.set(key, [run]);
+  }
+  return [...groups.values()];
 }
 
 /** What the training loop is told of a task. */

@@ -33,6 +33,8 @@ export interface Store {
    * folder that can't be written.
    */
   createStudy(record: StudyRecord, options?: CreateStudyOptions): Study;
+  /** The stored study of this name, undefined where there is none. Throws when it asks another question. */
+  sameStudy(record: StudyRecord): Study | undefined;
   /** Opens a stored study; an unknown name lists those stored. */
   openStudy(name: string): Study;
   /** Deletes a study with all its runs. */
@@ -73,6 +75,13 @@ export function openStore(root: string): Store {
       if (known.seeds.length > stored.seeds.length)
         writeWhole(join(folder, "study.json"), encodeRecord(known));
       return new Study(folder, known, true, versionChanges(stored, record));
+    },
+    sameStudy(record) {
+      const folder = folderOf(record.name);
+      const stored = readStudyRecord(folder);
+      if (stored === undefined) return undefined;
+      checkSameQuestion(stored, record, folder);
+      return new Study(folder, stored, true, versionChanges(stored, record));
     },
     openStudy(name) {
       const folder = folderOf(name);
