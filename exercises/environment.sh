@@ -55,27 +55,11 @@ look_for_onednn() {
   fi
 }
 
-# Prints --workers N where a scheduler gave fewer cores than the machine has.
-workers_option() {
-  [ -n "${SLURM_CPUS_PER_TASK:-}" ] || return 0
-  local cores
-  cores=$(nproc)
-  if [ "$SLURM_CPUS_PER_TASK" -lt "$cores" ]; then cores=$SLURM_CPUS_PER_TASK; fi
-  say "--workers $cores"
-}
-
-# The training was told to end and kept everything: under a scheduler the job is put back into the queue.
-requeue() {
-  [ -n "${SLURM_JOB_ID:-}" ] && command -v scontrol > /dev/null 2>&1 || return 0
-  say "Everything is kept; job $SLURM_JOB_ID is queued again."
-  scontrol requeue "$SLURM_JOB_ID"
-}
-
 # launch FILE ARGUMENTS...: trains what is missing of the studies in FILE, then copies the figures of $studies into the
 # folder figures beside it. With --epochs, --steps or --seeds it is a short form, whose figures stay in the run store.
 # Afterwards `out` is the run store, and `short` tells whether it was a short form.
 launch() {
-  local file=$1 folder workers=
+  local file=$1 folder
   folder=$(dirname "$file")
   out='' short=0
   shift
@@ -85,7 +69,6 @@ launch() {
       -o | --out) out=${2:-$out} ;;
       --out=*) out=${1#--out=} ;;
       --epochs* | --steps* | --seeds* | --name* | --no-figures) short=1 ;;
-      -w | --workers*) workers=given ;;
       -h | --help) short=1 ;;
     esac
     shift
@@ -95,33 +78,31 @@ launch() {
     if [ "$short" = 1 ]; then out=$root/runs/short; else out=$root/runs; fi
     arguments+=(--out "$out")
   fi
-  [ "$workers" = given ] || workers=$(workers_option)
+  # When its time is over a job of Slurm is queued again; it takes the cores that the job was given.
+  [ -z "${SLURM_JOB_ID:-}" ] || arguments+=(--requeue)
   need_node
   need_package
   look_for_onednn
-  # shellcheck disable=SC2206
-  local command=(node dist/cli/main.js run "$file" --resume ${workers#given} ${arguments[@]+"${arguments[@]}"})
+  local command=(node dist/cli/main.js run "$file" --resume "${arguments[@]}")
   if [ "$dry_run" = 1 ]; then
     say "would run: ${command[*]}"
     [ "$short" = 1 ] || [ -z "$studies" ] || say "would copy: the figures of its studies from $out to $folder/figures"
     return
   fi
   # In the background, so that a scheduler's signal is handed on at once: the training ends cleanly and keeps what was done.
-  # Ctrl-C reaches the training from the terminal; handed on too it would count twice and end it hard.
+  # Those that Slurm sends to the training as well count once. Ctrl-C reaches the training from the terminal; handed on it
+  # would count twice and end it hard.
   "${command[@]}" &
-  local child=$!
-  trap 'kill -TERM "$child" 2> /dev/null' TERM
-  trap 'kill -USR2 "$child" 2> /dev/null' USR2
-  trap : INT
-  local code=0
-  wait "$child" || code=$?
+  local child=$! code signalled=1
+  trap 'signalled=1; kill -TERM "$child" 2> /dev/null' TERM
+  trap 'signalled=1; kill -USR2 "$child" 2> /dev/null' USR2
+  trap signalled=1 INT
   # A trapped signal ends `wait` early.
-  while kill -0 "$child" 2> /dev/null; do
-    code=0
+  while [ "$signalled" = 1 ]; do
+    signalled=0 code=0
     wait "$child" || code=$?
   done
   trap - INT TERM USR2
-  [ "$code" != 75 ] || requeue
   [ "$code" = 0 ] || exit "$code"
   [ "$short" = 1 ] || copy_figures "$folder" "$out"
 }

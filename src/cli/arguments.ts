@@ -17,6 +17,16 @@ export function integerFromZero(text: string): number {
   throw new InvalidArgumentError("Expected an integer of at least 0.");
 }
 
+/** "2/8": the second of eight shares. */
+export function share(text: string): { readonly number: number; readonly of: number } {
+  const [, number, of] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
+  if (number >= 1 && number <= of) return { number, of };
+  throw new InvalidArgumentError("Expected a share of so many, such as 2/8.");
+}
+
+/** Adds a text to those before, where an option may be given several times. */
+export const several = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+
 export const batchSize = (text: string): number | "full" =>
   text === "full" ? "full" : positiveInteger(text);
 

@@ -1,11 +1,14 @@
 /**
- * Signals: the first one ends training after the present calls and keeps it where it stands, the second ends the process
- * at once. Ctrl-C comes from a person, SIGTERM and SIGUSR2 from a scheduler that wants the machine back.
+ * Signals: the first one ends training after the present calls and keeps it where it stands. Ctrl-C comes from a person,
+ * whose second ends the process at once. SIGTERM and SIGUSR2 come from a scheduler that wants the machine back; it may
+ * send them several times, to the process and through its shell, and kills what takes too long.
  */
 import { exitCodes } from "./exit.js";
 
 export interface Interrupt {
   readonly signal: AbortSignal;
+  /** The first signal that was received. */
+  received(): Signal | undefined;
   /** What the process ends with after an interruption. */
   exitCode(): number;
   /** Takes the handlers off again. */
@@ -18,25 +21,32 @@ const codes = {
   SIGUSR2: exitCodes.requeue,
 } as const;
 
-const signals = Object.keys(codes) as (keyof typeof codes)[];
+export type Signal = keyof typeof codes;
+
+const signals = Object.keys(codes) as Signal[];
 
 /** Listens for SIGINT, SIGTERM and SIGUSR2; `onFirst` says to the user what happens now. */
 export function listenForInterrupt(onFirst: () => void): Interrupt {
   const controller = new AbortController();
-  let first: keyof typeof codes = "SIGINT";
+  let first: Signal | undefined;
   const handle = (signal: NodeJS.Signals): void => {
-    const received = signal as keyof typeof codes;
-    if (controller.signal.aborted) process.exit(codes[received]);
-    first = received;
+    if (first !== undefined) {
+      if (signal === "SIGINT") process.exit(codes.SIGINT);
+      return;
+    }
+    first = signal as Signal;
     controller.abort();
     onFirst();
   };
   for (const signal of signals) process.on(signal, handle);
   return {
     signal: controller.signal,
-    exitCode: () => codes[first],
+    received: () => first,
+    exitCode: () => codes[first ?? "SIGINT"],
     release() {
-      for (const signal of signals) process.off(signal, handle);
+      // A process that was told to end is about to: that it is told again must not cut short what it still does.
+      for (const signal of signals)
+        if (first === undefined || signal === "SIGINT") process.off(signal, handle);
     },
   };
 }

@@ -11,6 +11,7 @@ import {
   setting,
   target,
 } from "./arguments.js";
+import { cancel, status } from "./clusterCommands.js";
 import {
   type Backend,
   backend,
@@ -29,6 +30,7 @@ import { exitCodesHelp } from "./exit.js";
 import type { ExplainOptions } from "./explain.js";
 import type { ExportOptions } from "./export.js";
 import { certify, scale } from "./rankCommands.js";
+import { run } from "./runCommand.js";
 import type { TrainOptions } from "./train.js";
 
 /** @param onExit is told the exit code of a command that ended otherwise than with 0 */
@@ -42,7 +44,7 @@ export function programFor(onExit: (code: number) => void): Command {
     .helpCommand("help [command]", "the help of a command, with an example")
     .addHelpText("after", `\n${firstSteps}\n\n${exitCodesHelp}`);
   const commands = [
-    ...[run, train, list, show, compare, figures, exporting, explain, doctor],
+    ...[run, train, status, cancel, list, show, compare, figures, exporting, explain, doctor],
     ...[problems, datasets, fetchDataset, optimizers, certify, scale, tour],
   ];
   for (const command of commands) program.addCommand(base(command(onExit)));
@@ -64,78 +66,6 @@ const base = (command: Command): Command =>
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, "slalom: ")),
     });
-
-function run(onExit: OnExit): Command {
-  const command = new Command("run")
-    .description("train every run of a study that the run store lacks, then summarise and draw it")
-    .argument(
-      "<study>",
-      "a TypeScript or JavaScript file whose default export is study({ ... }), or a list of studies",
-    )
-    .option(
-      "--resume",
-      "finish what an earlier run left and repeat nothing (as without it: this is the default)",
-    )
-    .option("--fresh", "delete what is stored of the study and start anew")
-    .option("-w, --workers <n>", "worker threads (default: one a core)", positiveInteger)
-    .option("--name <name>", "store under this name instead of the study's", String)
-    .option("--epochs <n>", "epochs instead of the study's", positiveInteger)
-    .option("--steps <n>", "steps instead of the study's", positiveInteger)
-    .option("--seeds <n>", "number of seeds instead of the study's", positiveInteger)
-    .addOption(precisionOption("what products multiply instead of the study's"))
-    .option("--micro-batch <n>", "examples looked at together instead of the study's", positiveInteger)
-    .option("--no-figures", "don't draw figures and the HTML page")
-    .option("--rows", "with --json: every measured row of every run too");
-  store(backend(common(command)));
-  example(
-    command,
-    "slalom run my-study.ts --seeds 5",
-    "",
-    "  // my-study.ts",
-    '  import { adam, linearRegression, logspace, sgd, study } from "slalom";',
-    "  export default study({",
-    "    problem: linearRegression(),",
-    "    optimizers: [sgd({ lr: logspace(1e-4, 0.1, 7) }), adam({ lr: [0.01, 0.1] })],",
-    "    steps: 1000,",
-    "  });",
-  );
-  interface Parsed extends Common, Backend {
-    resume?: boolean;
-    fresh?: boolean;
-    workers?: number;
-    name?: string;
-    epochs?: number;
-    steps?: number;
-    seeds?: number;
-    precision?: "float32" | "bfloat16";
-    microBatch?: number;
-    figures: boolean;
-    rows?: boolean;
-    out: string;
-  }
-  return command.action(async (path: string, options: Parsed) => {
-    exclusive(command, options.epochs !== undefined && options.steps !== undefined, "--epochs and --steps");
-    exclusive(command, options.resume === true && options.fresh === true, "--resume and --fresh");
-    const { name, epochs, steps, seeds, microBatch, precision, out, workers, figures } = options;
-    const { fresh = false, rows = false } = options;
-    const { runStudies } = await import("./run.js");
-    const code = await runStudies(
-      path,
-      {
-        overrides: { name, epochs, steps, seeds, microBatch, precision },
-        out,
-        workers,
-        fresh,
-        figures,
-        rows,
-        backend: { backend: options.backend, gemm: options.gemm },
-        ranks: options.ranks,
-      },
-      await outputFor(options),
-    );
-    onExit(code);
-  });
-}
 
 function train(onExit: OnExit): Command {
   const command = new Command("train")

@@ -41,7 +41,8 @@ async function find(which: string, root: string): Promise<{ stored: StoredStudy;
   );
 }
 
-const isFile = (which: string): boolean => /\.[cm]?[jt]s$/.test(which) && existsSync(which);
+/** Whether a file that may define studies is named. */
+export const isFile = (which: string): boolean => /\.[cm]?[jt]s$/.test(which) && existsSync(which);
 
 /** The problem of a stored study, where it is a built-in one with its default options. */
 export function builtInProblem({ problem, problemOptions }: StudyRecord): Problem | undefined {

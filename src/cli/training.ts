@@ -2,7 +2,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { availableMemory, memoryLine, runStudy, type Study, type StudyOutcome } from "../lab/index.js";
+import {
+  availableMemory,
+  memoryLine,
+  runStudy,
+  type Share,
+  type Study,
+  type StudyOutcome,
+} from "../lab/index.js";
 import type { BackendChoice } from "../launch/backendChoice.js";
 import type { StudySource } from "../launch/studySource.js";
 import { coreCount, openWorkers } from "../launch/threads.js";
@@ -10,7 +17,7 @@ import { followWorld, worldOf } from "../launch/world.js";
 import { counted, duration } from "../report/words.js";
 import { loadStudy, openStore, type StoredStudy } from "../runs/index.js";
 import { exitCodes } from "./exit.js";
-import { listenForInterrupt } from "./interrupt.js";
+import { listenForInterrupt, type Signal } from "./interrupt.js";
 import type { Output } from "./output.js";
 import { type ProgressView, progressView } from "./progress.js";
 import { statusCounts } from "./results.js";
@@ -25,6 +32,8 @@ export interface TrainingOptions {
   readonly workers?: number;
   /** Deletes what is stored of the studies first. */
   readonly fresh?: boolean;
+  /** Which runs of each study; by default all. */
+  readonly share?: Share;
   /** Says what is trained, on standard error; progress is shown in any case. */
   readonly announce: boolean;
   /** Told of each study when it is trained or interrupted, before the next begins. */
@@ -46,6 +55,8 @@ export interface TrainedStudy {
 export interface Training {
   readonly trained: readonly TrainedStudy[];
   readonly interruptedCode: number;
+  /** The signal, where there was one. */
+  readonly interruptedBy: Signal | undefined;
 }
 
 /** Trains the studies one after another; after a signal the rest are left out. */
@@ -85,6 +96,7 @@ export async function trainStudies(
           store,
           executor: workers.executorFor(source),
           signal: interrupt.signal,
+          ...(options.share && { share: options.share }),
           available: availableMemory({ environment: process.env }),
           ...(options.announce && {
             onPlanned: (memory) => output.note(output.noteStyle.dim(memoryLine(memory))),
@@ -101,7 +113,7 @@ export async function trainStudies(
     interrupt.release();
     await workers.close();
   }
-  return { trained, interruptedCode: interrupt.exitCode() };
+  return { trained, interruptedCode: interrupt.exitCode(), interruptedBy: interrupt.received() };
 }
 
 /**

@@ -26,8 +26,12 @@ export interface Workers {
   close(): Promise<void>;
 }
 
-/** Cores that this process may use. */
-export const coreCount = (): number => availableParallelism();
+/** Cores that this process may use: those of the machine, or those that its job of Slurm was given. */
+export function coreCount(): number {
+  const { SLURM_JOB_ID: job, SLURM_CPUS_PER_TASK: task, SLURM_CPUS_ON_NODE: node } = process.env;
+  const given = job ? Number(task ?? node) : Number.NaN;
+  return given >= 1 ? Math.min(given, availableParallelism()) : availableParallelism();
+}
 
 /**
  * Workers for the backend, which is looked up here first: what it is and what it needs is known before a thread starts.

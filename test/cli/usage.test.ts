@@ -14,6 +14,8 @@ describe("help", () => {
     for (const name of [
       "run",
       "train",
+      "status",
+      "cancel",
       "list",
       "show",
       "compare",
@@ -35,7 +37,7 @@ describe("help", () => {
 
   it("of every command has --json and an example that its own options accept", () => {
     const { commands } = programFor(() => {});
-    expect(commands.length).toBe(14);
+    expect(commands.length).toBe(16);
     for (const command of commands) {
       let help = "";
       command.configureOutput({

@@ -1,6 +1,6 @@
 /** What the launch scripts of the exercises share: a scheduler's signal reaches the training, which is queued again. */
 import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,12 +22,17 @@ export default study({
 });
 `;
 
-test.each(["SIGTERM", "SIGUSR2"] as const)(
-  "%s ends the training with 75, keeps it, and puts the job of Slurm back into the queue",
-  async (signal) => {
+test.each([
+  // Whoever sends it queues the job again, or has cancelled it.
+  ["SIGTERM", ""],
+  ["SIGUSR2", "requeue 42\n"],
+] as const)(
+  "%s ends the training with 75 and keeps it; Slurm is asked %j",
+  async (signal, asked) => {
     const place = mkdtempSync(join(folder, "exercise-"));
     const commands = join(place, "bin");
     mkdirSync(commands);
+    writeFileSync(join(place, "asked"), "");
     writeFileSync(join(commands, "scontrol"), `#!/bin/sh\necho "$@" > "${join(place, "asked")}"\n`);
     chmodSync(join(commands, "scontrol"), 0o755);
     writeFileSync(join(place, "study.ts"), study);
@@ -45,10 +50,17 @@ test.each(["SIGTERM", "SIGUSR2"] as const)(
     const runs = join(place, "runs/launched/runs");
     while (namesIn(runs).length === 0 && child.exitCode === null)
       await new Promise((go) => setTimeout(go, 20));
-    child.kill(signal);
+    // As Slurm does, which signals every process of a job.
+    for (const one of [child.pid!, ...childrenOf(child.pid!)]) process.kill(one, signal);
     expect(await ended).toBe(75);
-    expect(readFileSync(join(place, "asked"), "utf8")).toBe("requeue 42\n");
+    expect(readFileSync(join(place, "asked"), "utf8")).toBe(asked);
     expect(newest(join(place, "runs/launched/checkpoints"))).toBeGreaterThan(0);
   },
   60_000,
 );
+
+/** Where the system tells them. */
+function childrenOf(pid: number): number[] {
+  const path = `/proc/${pid}/task/${pid}/children`;
+  return existsSync(path) ? readFileSync(path, "utf8").split(" ").filter(Boolean).map(Number) : [];
+}

@@ -1,0 +1,27 @@
+/**
+ * Who trains a study: this process, or jobs of a cluster. A launcher gets the study file and everything that was asked for,
+ * sees to it that what the store lacks is trained, and returns the exit code.
+ */
+import type { Resources } from "../launch/slurm/resources.js";
+import type { Output } from "./output.js";
+import type { RunOptions } from "./run.js";
+
+export interface LaunchRequest extends RunOptions {
+  /** Options of the command as they were typed, with what follows each of them. */
+  readonly words: readonly (readonly string[])[];
+  /** Jobs to divide a study into. */
+  readonly shares?: number;
+  /** What each of them asks for. */
+  readonly resources: Resources;
+}
+
+export type Launcher = (path: string, request: LaunchRequest, output: Output) => Promise<number>;
+
+export type LauncherName = (typeof launcherNames)[number];
+
+export const launcherNames = ["local", "slurm"] as const;
+
+export const launchers: Readonly<Record<LauncherName, Launcher>> = {
+  local: async (...given) => (await import("./run.js")).runStudies(...given),
+  slurm: async (...given) => (await import("./submit.js")).submitStudies(...given),
+};

@@ -1,0 +1,113 @@
+/** `slalom run --launcher slurm`: what the store lacks of each study becomes jobs, or their scripts are printed. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { SlalomError } from "../base/errors.js";
+import { plannedRuns, type Study } from "../lab/index.js";
+import { checkPartition } from "../launch/slurm/commands.js";
+import { jobsOf } from "../launch/slurm/jobs.js";
+import { checkResources } from "../launch/slurm/resources.js";
+import { ranges, shellWord } from "../launch/slurm/script.js";
+import { divide, type JobRequest, scriptsOf, submitShares } from "../launch/slurm/submission.js";
+import { counted } from "../report/words.js";
+import { openStore, type Store } from "../runs/index.js";
+import { exitCodes } from "./exit.js";
+import type { LaunchRequest } from "./launchers.js";
+import type { Output } from "./output.js";
+import { studiesToRun } from "./run.js";
+import { withTemporaryStore } from "./training.js";
+
+export async function submitStudies(path: string, request: LaunchRequest, output: Output): Promise<number> {
+  const { resources, dryRun } = request;
+  checkResources(resources);
+  const entries = await studiesToRun(path, request);
+  if (!dryRun) checkPartition(resources);
+  const told = [];
+  for (const { study } of entries) told.push(await submitStudy(path, study, request, output));
+  output.result({ status: dryRun ? "planned" : "submitted", studies: told });
+  return exitCodes.success;
+}
+
+/** @returns what --json tells */
+async function submitStudy(
+  path: string,
+  study: Study,
+  request: LaunchRequest,
+  output: Output,
+): Promise<object> {
+  const { out, fresh, dryRun, shares: wished, resources } = request;
+  const store = openStore(out);
+  const folder = join(out, study.name);
+  const jobs = jobsOf(folder);
+  if (fresh && !dryRun) {
+    const active = jobs.filter((job) => job.active).map(({ job }) => job);
+    if (active.length > 0) {
+      throw new SlalomError(
+        "option",
+        `--fresh: jobs of "${study.name}" wait or run (${active.join(", ")}). Cancel them first: slalom cancel ${folder}`,
+      );
+    }
+    store.removeStudy(study.name);
+  }
+  const plan = (root: Store) => plannedRuns(study, { store: root, backend: request.backend.backend });
+  const runs = await (fresh ? withTemporaryStore((root) => plan(openStore(root))) : plan(store));
+  const division = divide(runs, jobs, {
+    ...(wished !== undefined && { wished }),
+    cpusPerTask: resources.cpusPerTask,
+  });
+  const result = { name: study.name, runsTotal: runs.all.length, runsMissing: runs.missing.length };
+  if (division.shares.length === 0) {
+    output.text(
+      runs.missing.length === 0
+        ? `${study.name}: all ${counted(runs.all.length, "run")} are stored already: nothing to submit.`
+        : `${study.name}: what is missing is queued already: nothing to submit. slalom status ${folder} tells more.`,
+    );
+    return result;
+  }
+  const now = new Date();
+  const asked = jobRequest(path, study, request);
+  if (dryRun) {
+    const { train, report } = scriptsOf(asked, division, now);
+    output.text(`${train}\n${report}`);
+    return { ...result, shares: division.shares.length, train, report };
+  }
+  const record = submitShares(asked, division, { jobs, runsTotal: runs.all.length, now });
+  const submitted = division.shares.reduce((sum, share) => sum + share.runs.length, 0);
+  const numbers = division.shares.map(({ number }) => number);
+  output.text(
+    `${study.name}: ${counted(submitted, "run")} in ${counted(numbers.length, "job")}, ${record.array}_[${ranges(numbers)}]; then ${record.report} completes and draws.\nslalom status ${folder} tells how they stand, slalom cancel ${folder} ends them.`,
+  );
+  return { ...result, array: record.array, report: record.report, of: record.of, shares: numbers };
+}
+
+/** Options that are of the submission and not of its jobs. */
+const ofSubmission: ReadonlySet<string> = new Set([
+  ...["--launcher", "--shares", "--cpus-per-task", "--gpus", "--mem", "--time", "--partition", "--account"],
+  ...["--qos", "--module", "--sbatch", "--dry-run", "--fresh", "--resume", "--only", "--json", "--rows"],
+  "--requeue",
+]);
+
+function jobRequest(path: string, study: Study, { out, words, resources }: LaunchRequest): JobRequest {
+  // With modules Node is one of them, or on the path that they leave.
+  const node = resources.modules.length > 0 ? "node" : process.execPath;
+  const passed = words.filter(([word]) => !ofSubmission.has(word) && word !== "--no-figures");
+  const base = [node, mainFile(), "run", path, "--only", study.name, ...passed.flat(), "--requeue"];
+  const drawing = words.filter(([word]) => word === "--no-figures").flat();
+  return {
+    study: study.name,
+    folder: join(out, study.name),
+    directory: process.cwd(),
+    train: base,
+    report: [...base, ...drawing],
+    resources,
+    command: ["slalom", "run", path, ...words.filter(([word]) => word !== "--fresh").flat()]
+      .map(shellWord)
+      .join(" "),
+  };
+}
+
+/** The command line that the jobs run: this one, or what the compiler made of it. */
+function mainFile(): string {
+  const own = fileURLToPath(new URL("./main.js", import.meta.url));
+  return existsSync(own) ? own : fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+}
