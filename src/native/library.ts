@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { SlalomError } from "../base/errors.js";
 
 /** A C function; pointers are plain numbers, so nothing is allocated per call. */
-export type NativeFunction = (...args: (number | bigint | object | null)[]) => unknown;
+export type NativeFunction = (...args: (number | bigint | string | object | null)[]) => unknown;
 
 export interface NativeLibrary {
   readonly path: string;
@@ -27,12 +27,23 @@ export interface NativeLibrary {
 /** What we use of koffi. */
 interface Koffi {
   load(
-    path: string,
+    path: string | null,
     options: { readonly global: boolean },
   ): { func(prototype: string): NativeFunction; symbol(name: string): bigint };
   decode(pointer: unknown, type: string): Int32Array;
   decode(pointer: unknown, type: "char", length: number): string;
   address(view: ArrayBufferView): bigint;
+}
+
+/**
+ * Sets a variable of the environment that C libraries see, unless it is set: what JavaScript sets in a thread other than
+ * the main one stays there.
+ */
+export function setDefaultVariable(name: string, value: string): void {
+  const setenv = loadKoffi()
+    .load(null, { global: false })
+    .func("int setenv(str name, str value, int overwrite)");
+  setenv(name, value, 0);
 }
 
 export interface OpenLibraryOptions {

@@ -1,6 +1,6 @@
 /** Which MPI library is there: found as the system's loader finds it, told apart by what it says of itself. */
 import { SlalomError } from "../../base/errors.js";
-import { type NativeLibrary, openLibrary, reasonOf } from "../../native/library.js";
+import { type NativeLibrary, openLibrary, reasonOf, setDefaultVariable } from "../../native/library.js";
 import { type Abi, abiOf, type MpiFamily, textBytes } from "./abi.js";
 
 export interface MpiLibrary {
@@ -78,7 +78,15 @@ export function selectMpi(options: FindMpiOptions = {}): MpiLibrary {
   );
 }
 
+/**
+ * How UCX, which carries messages for many an MPI, gets along with a JavaScript runtime: it leaves alone the signal by
+ * which WebAssembly notices an access out of bounds, and the code of the C library that other threads are running.
+ * It reads them when it is loaded.
+ */
+const ucxDefaults = { UCX_ERROR_SIGNALS: "ILL,BUS,FPE", UCX_MEM_MMAP_HOOK_MODE: "none" } as const;
+
 function openMpiLibrary(path: string): MpiLibrary {
+  for (const [name, value] of Object.entries(ucxDefaults)) setDefaultVariable(name, value);
   const native = openLibrary(path, { global: true });
   const text = describe(native);
   return { ...named(text), path, native, abi: abiOf(native) };

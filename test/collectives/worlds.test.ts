@@ -1,0 +1,284 @@
+/** Ranks that are processes, started by the real mpirun: what collectives give, and how worlds end. */
+import { hostname } from "node:os";
+import { afterAll, describe, expect, test } from "vitest";
+import { partOf } from "../../src/collectives/index.js";
+import {
+  allReductions,
+  arrayOf,
+  digest,
+  type FloatKind,
+  fill,
+  floatKinds,
+  lengths,
+  memories,
+  reduced,
+} from "./values.js";
+import { endWorlds, launchers, startWorld, survivors, waitFor } from "./worlds.js";
+
+afterAll(endWorlds);
+
+/** How long the ranks of a test wait for one that hangs: more than a loaded machine may make one wait. */
+const patience = { patienceMs: 6_000 };
+const longMs = 300_000;
+
+const cases = floatKinds.flatMap((kind) =>
+  memories.flatMap(() => lengths.map((length): [FloatKind, number] => [kind, length])),
+);
+
+interface Values {
+  readonly rank: number;
+  readonly size: number;
+  readonly members: readonly { rank: number; node: string; processId: number }[];
+  readonly sum: readonly string[];
+  readonly mean: readonly string[];
+  readonly scattered: readonly string[];
+  readonly gathered: readonly string[];
+  readonly sent: readonly string[];
+  readonly bytes: readonly number[];
+}
+
+describe.each(launchers)("$title", ({ launcher, absence }) => {
+  if (launcher === undefined) {
+    test("is absent", ({ skip }) => skip(absence));
+    return;
+  }
+  const start = startWorld.bind(undefined, launcher);
+  const nameOf = (rank: number, processes: readonly number[]): string =>
+    `rank ${rank} (process ${processes[rank]} on node ${hostname()})`;
+
+  test.each([2, 3])(
+    "%i ranks: every collective gives the values of plain loops in the order of ranks, bit for bit",
+    async (size) => {
+      const world = start(size, "values");
+      expect(await world.ended).toMatchObject({ code: 0 });
+      const of = (kind: FloatKind, length: number, rank: number) =>
+        fill(arrayOf(kind, length, "plain"), rank);
+      const ranks = Array.from({ length: size }, (_, rank) => rank);
+      const part = (length: number, rank: number) => partOf(length, { rank, size });
+      const processes = world.processes();
+      expect(processes).toHaveLength(size);
+      for (const rank of ranks) {
+        const found = world.found<Values>(rank);
+        expect([found.rank, found.size]).toEqual([rank, size]);
+        expect(found.members).toMatchObject(
+          ranks.map((other) => ({ rank: other, node: hostname(), processId: processes[other] })),
+        );
+        for (const reduction of allReductions)
+          expect(found[reduction]).toEqual(
+            cases.map(([kind, length]) => digest(reduced(kind, length, size, reduction))),
+          );
+        expect(found.scattered).toEqual(
+          cases.map(([kind, length]) => {
+            const { start: from, end } = part(length, rank);
+            const array = of(kind, length, rank);
+            array.set(reduced(kind, length, size, "sum").subarray(from, end), from);
+            return digest(array);
+          }),
+        );
+        expect(found.gathered).toEqual(
+          cases.map(([kind, length]) => {
+            const array = of(kind, length, 0);
+            for (const other of ranks)
+              array.set(
+                of(kind, length, other).subarray(part(length, other).start),
+                part(length, other).start,
+              );
+            return digest(array);
+          }),
+        );
+        expect(found.sent).toEqual(cases.map(([kind, length], i) => digest(of(kind, length, i % size))));
+        expect(found.bytes).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+      }
+      expect(await survivors(world)).toEqual([]);
+    },
+    longMs,
+  );
+
+  test(
+    "the same bits every time, and those of an element wherever it lies",
+    async () => {
+      const world = start(3, "again");
+      expect(await world.ended).toMatchObject({ code: 0 });
+      const sums = reduced("float32", 65_537, 3, "sum");
+      for (const rank of [0, 1, 2])
+        expect(world.found(rank)).toEqual({
+          digests: [digest(sums)],
+          part: digest(sums.slice(40_000, 40_010)),
+        });
+    },
+    longMs,
+  );
+
+  test(
+    "splits by node and by number; sums go through leaders",
+    async () => {
+      const world = start(3, "split");
+      expect(await world.ended).toMatchObject({ code: 0 });
+      const processes = world.processes();
+      const expected = [
+        { node: [0, 3], parity: [0, 2], processes: [processes[0], processes[2]], total: 7 },
+        { node: [1, 3], parity: [0, 1], processes: [processes[1]], total: 7 },
+        { node: [2, 3], parity: [1, 2], processes: [processes[0], processes[2]], total: 7 },
+      ];
+      expect([0, 1, 2].map((rank) => world.found(rank))).toEqual(expected);
+    },
+    longMs,
+  );
+
+  test(
+    "one thread of a process speaks for it, on a slice of its WebAssembly memory",
+    async () => {
+      const world = start(2, "worker");
+      expect(await world.ended).toMatchObject({ code: 0 });
+      expect([0, 1].map((rank) => world.found(rank))).toEqual([{ values: [12, 12] }, { values: [12, 12] }]);
+    },
+    longMs,
+  );
+
+  test(
+    "an access out of bounds stays an error of WebAssembly",
+    async () => {
+      const world = start(2, "traps");
+      expect(await world.ended).toMatchObject({ code: 0 });
+      expect([0, 1].map((rank) => world.found(rank))).toEqual(
+        [0, 1].map(() => ({ trap: "memory access out of bounds" })),
+      );
+    },
+    longMs,
+  );
+
+  test(
+    "a rank may be late, and may end without closing",
+    async () => {
+      const worlds = ["late", "unclosed"].map((scenario) => start(2, scenario));
+      for (const world of worlds) {
+        expect(await world.ended).toMatchObject({ code: 0 });
+        expect([0, 1].map((rank) => world.found(rank))).toEqual([{ sum: 2 }, { sum: 2 }]);
+      }
+    },
+    longMs,
+  );
+
+  test(
+    "a rank that is killed ends the others",
+    async () => {
+      const world = start(3, "killed");
+      const { code } = await world.ended;
+      expect(code).toBeGreaterThan(0);
+      expect(world.processes()).toHaveLength(3);
+      expect(await survivors(world)).toEqual([]);
+    },
+    longMs,
+  );
+
+  test(
+    "a rank that hangs or is stopped is named, and all end",
+    async () => {
+      const worlds = ["hanging", "stopped"].map((scenario) => start(3, scenario, patience));
+      for (const world of worlds) {
+        const { code, text } = await world.ended;
+        expect(code).toBeGreaterThan(0);
+        const processes = world.processes();
+        expect(text).toContain(
+          `allReduce: ${nameOf(1, processes)} does not answer; ${nameOf(0, processes)}, ${nameOf(2, processes)} have waited at allReduce of 1000 numbers (call 6 of the world) for`,
+        );
+        expect(await survivors(world)).toEqual([]);
+      }
+    },
+    longMs,
+  );
+
+  test(
+    "an error of one rank ends all",
+    async () => {
+      const worlds = ["throwing", "rejecting", "threadThrowing"].map((scenario) => start(3, scenario));
+      for (const world of worlds) {
+        const { code, text } = await world.ended;
+        expect(code).toBeGreaterThan(0);
+        expect(text).toContain(
+          `slalom: ${nameOf(1, world.processes())}: Error: this rank has had enough\n    at`,
+        );
+        expect(text).toContain("All 3 ranks end.");
+        expect(await survivors(world)).toEqual([]);
+      }
+    },
+    longMs,
+  );
+
+  test(
+    "a rank that leaves early, or calls something else, is told from one that hangs",
+    async () => {
+      const [leaving, astray] = ["leaving", "astray"].map((scenario) => start(2, scenario, patience));
+      const left = await leaving.ended;
+      expect(left.code).toBeGreaterThan(0);
+      expect(left.text).toMatch(
+        /rank 0 .*: allReduce: ranks wait for one another at different calls: this one at allReduce of 1000 numbers \(call 6 of the world\) for [\d.]+ s, but rank 1 .* waits at close \(call 6|rank 1 .*: close: .* but rank 0 .* waits at allReduce of 1000 numbers \(call 6/,
+      );
+      const gone = await astray.ended;
+      expect(gone.code).toBeGreaterThan(0);
+      expect(gone.text).toMatch(/ waits at (barrier|allReduce of 1000 numbers) \(call 2 of the world\)/);
+      expect([...(await survivors(leaving)), ...(await survivors(astray))]).toEqual([]);
+    },
+    longMs,
+  );
+
+  test(
+    "arrays of different lengths are an error",
+    async () => {
+      const world = start(3, "lengths", patience);
+      const { code, text } = await world.ended;
+      expect(code).toBe(1);
+      expect(text).toMatch(
+        /allReduce: (this rank's array has 100 elements, and rank 1 sent 30 of a part of 3[34]; expected arrays of one length|MPI_Test of .* failed: .*truncated)/i,
+      );
+      expect(await survivors(world)).toEqual([]);
+    },
+    longMs,
+  );
+
+  test(
+    "a rank that never starts MPI is not waited for without end",
+    async () => {
+      const world = start(2, "absent", { startPatienceMs: 6_000 });
+      const { code, text } = await world.ended;
+      expect(code).toBeGreaterThan(0);
+      expect(text).toContain(
+        `slalom: ${nameOf(0, world.processes())} has waited 6 s for MPI to start: another rank has not started it`,
+      );
+      expect(await survivors(world)).toEqual([]);
+    },
+    longMs,
+  );
+
+  test(
+    "SIGTERM and SIGINT to the launcher end everything",
+    async () => {
+      const signals = ["SIGTERM", "SIGINT"] as const;
+      const worlds = signals.map((signal) => ({ signal, world: start(3, "forever") }));
+      for (const { signal, world } of worlds) {
+        await waitFor(world, () => [0, 1, 2].every((rank) => world.hasFound(rank)));
+        world.process.kill(signal);
+        expect((await world.ended).code).not.toBe(0);
+        expect(await survivors(world)).toEqual([]);
+      }
+    },
+    longMs,
+  );
+
+  const other = launchers.find((one) => one.launcher && one.launcher !== launcher)?.launcher;
+  test.skipIf(other === undefined)(
+    "the library of another MPI than its launcher's is refused with the reason",
+    async () => {
+      const world = start(2, "open", { library: other!.library.path });
+      const { code, text } = await world.ended;
+      expect(code).toBeGreaterThan(0);
+      expect(text).toMatch(
+        new RegExp(
+          `started this process as rank [01] of 2 \\(.*\\), but ${other!.title} ${other!.library.version} \\(.*\\) sees rank 0 of 1: each process would be a world of its own.*Start with the mpirun of ${other!.title}`,
+        ),
+      );
+      expect(await survivors(world)).toEqual([]);
+    },
+    longMs,
+  );
+});
