@@ -79,14 +79,18 @@ export function selectMpi(options: FindMpiOptions = {}): MpiLibrary {
 }
 
 /**
- * How UCX, which carries messages for many an MPI, gets along with a JavaScript runtime: it leaves alone the signal by
- * which WebAssembly notices an access out of bounds, and the code of the C library that other threads are running.
- * It reads them when it is loaded.
+ * How MPI gets along with a JavaScript runtime: UCX, which carries messages for many an MPI, leaves alone the signal by
+ * which WebAssembly notices an access out of bounds, and both UCX and Open MPI the code of brk and munmap, which other
+ * threads are running while they would rewrite it. They read these variables when they are loaded and started.
  */
-const ucxDefaults = { UCX_ERROR_SIGNALS: "ILL,BUS,FPE", UCX_MEM_MMAP_HOOK_MODE: "none" } as const;
+const defaults = {
+  UCX_ERROR_SIGNALS: "ILL,BUS,FPE",
+  UCX_MEM_MMAP_HOOK_MODE: "none",
+  OMPI_MCA_memory: "^patcher",
+} as const;
 
 function openMpiLibrary(path: string): MpiLibrary {
-  for (const [name, value] of Object.entries(ucxDefaults)) setDefaultVariable(name, value);
+  for (const [name, value] of Object.entries(defaults)) setDefaultVariable(name, value);
   const native = openLibrary(path, { global: true });
   const text = describe(native);
   return { ...named(text), path, native, abi: abiOf(native) };

@@ -69,23 +69,11 @@ export function openMpiWorld({
 }
 
 function initialize(mpi: Mpi, patienceMs: number, launched: LaunchedWorld | undefined): void {
-  if (mpi.abi.family === "openmpi") keepMemoryFunctions(mpi);
   const who = `rank ${launched?.rank ?? 0} (process ${process.pid} on node ${hostname()})`;
   watched(() => mpi.initialize(), {
     patienceMs,
     message: `slalom: ${who} has waited ${patienceMs / 1000} s for MPI to start: another rank has not started it, or the launcher does not answer. All ranks end.`,
   });
-}
-
-/**
- * Open MPI rewrites the code of brk and munmap to see which memory is given back, for networks that pin memory. The
- * threads of V8 call them at any time, and about one process in ten ended by a segmentation fault. So it is told not to,
- * unless the user's environment says otherwise.
- */
-function keepMemoryFunctions({ library }: Mpi): void {
-  const setVariable = library.native.func("int setenv(uint8_t* name, uint8_t* value, int overwrite)");
-  const text = (of: string): Uint8Array => new TextEncoder().encode(`${of}\0`);
-  setVariable(text("OMPI_MCA_memory"), text("^patcher"), 0);
 }
 
 /** From now on the end of this process is the end of the world: a good one, with all others, or a bad one. */

@@ -1,0 +1,172 @@
+/** Studies trained by several processes under mpirun: what they come to, and how they end. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, test } from "vitest";
+import { withoutWorld } from "../../src/collectives/launched.js";
+import type { Certificate } from "../../src/lab/certificate.js";
+import { loadStudy } from "../../src/runs/index.js";
+import { decode } from "../../src/runs/json.js";
+import { start } from "../cli/cli.js";
+import { type Launcher, launchers } from "../collectives/worlds.js";
+import { namesIn, outcomes } from "./outcomes.js";
+
+const root = mkdtempSync(join(tmpdir(), "slalom-processes-"));
+const running: ChildProcess[] = [];
+afterAll(() => {
+  for (const process of running) process.kill("SIGKILL");
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** Dropout and two lanes, of which one diverges. */
+const file = (steps: number): string => `
+import { classificationProblem, momentum, perceptron, spirals, study } from "slalom";
+export default study({
+  name: "together",
+  problem: classificationProblem({
+    dataset: spirals({ classes: 3, count: 330, split: { validation: 60 } }),
+    model: perceptron({ hidden: [60, 50], dropout: 0.2 }),
+  }),
+  optimizers: [momentum({ lr: [0.02, 1e6], momentum: 0.9 })],
+  steps: ${steps},
+  batchSize: 24,
+  evaluateEvery: 20,
+  keepModel: true,
+});
+`;
+
+const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+interface World {
+  readonly process: ChildProcess;
+  readonly ended: Promise<{ readonly code: number | null; readonly text: string }>;
+}
+
+/** Starts `slalom ...` as so many processes. */
+function together({ command, words }: Launcher, size: number, folder: string, line: string): World {
+  const child = spawn(command, [...words, "-np", `${size}`, process.execPath, main, ...line.split(" ")], {
+    cwd: folder,
+    env: {
+      ...withoutWorld(process.env),
+      OMPI_ALLOW_RUN_AS_ROOT: "1",
+      OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1",
+      NO_COLOR: "1",
+    },
+  });
+  running.push(child);
+  let text = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+  return {
+    process: child,
+    ended: new Promise((resolve) => child.on("close", (code) => resolve({ code, text }))),
+  };
+}
+
+function folderWith(steps: number): string {
+  const folder = mkdtempSync(join(root, "study-"));
+  writeFileSync(join(folder, "study.ts"), file(steps));
+  return folder;
+}
+
+/** Of each run its status, steps, and validation losses. */
+const resultsOf = (store: string): { status: string; steps: number; losses: number[] }[] =>
+  loadStudy(join(store, "together")).runs.map((run) => ({
+    status: run.status,
+    steps: run.summary!.stepsDone,
+    losses: run.status === "completed" ? [...run.rows().curve("validationLoss").value] : [],
+  }));
+
+/** The process that writes the study's runs. */
+const writerIn = (store: string): number => {
+  const [run] = namesIn(join(store, "together/runs"));
+  return JSON.parse(readFileSync(join(store, "together/runs", run, "run.json"), "utf8")).writer.pid;
+};
+
+const certificatesIn = (folder: string): Certificate[] =>
+  namesIn(folder).map((name) => decode(readFileSync(join(folder, name), "utf8")) as Certificate);
+
+describe.each(launchers)("$title", ({ launcher, absence }) => {
+  if (launcher === undefined) {
+    test("is absent", ({ skip }) => skip(absence));
+    return;
+  }
+
+  test.each([
+    [2, 1],
+    [3, 1],
+    [2, 2],
+  ])(
+    "%i processes, each with %i ranks, train what one rank trains, up to rounding",
+    async (processes, ranks) => {
+      if (ranks > availableParallelism()) return;
+      const folder = folderWith(60);
+      const one = start(folder, "run study.ts --no-figures --workers 1 --out alone".split(" "));
+      expect((await one.ended).code).toBe(0);
+      const line = `run study.ts --no-figures --ranks ${ranks} --out shared`;
+      const { code, text } = await together(launcher, processes, folder, line).ended;
+      expect(text).toContain(`${processes * ranks} ranks, ${processes} processes)`);
+      expect(code).toBe(0);
+      const [alone, shared] = ["alone", "shared"].map((store) => resultsOf(join(folder, store)));
+      expect(alone.map(({ status }) => status)).toEqual(["completed", "diverged"]);
+      expect(shared.map(({ losses: _, ...rest }) => rest)).toEqual(
+        alone.map(({ losses: _, ...rest }) => rest),
+      );
+      expect(alone[0].losses.length).toBe(3);
+      alone[0].losses.forEach((loss, i) => {
+        expect(Math.abs(shared[0].losses[i] - loss)).toBeLessThan(1e-4 * loss);
+      });
+    },
+    120_000,
+  );
+
+  test("a study that is interrupted by SIGUSR2 goes on bit for bit", async () => {
+    const folder = folderWith(6000);
+    const line = (out: string): string => `run study.ts --no-figures --out ${out}`;
+    expect((await together(launcher, 2, folder, line("whole")).ended).code).toBe(0);
+    const world = together(launcher, 2, folder, line("torn"));
+    while (namesIn(join(folder, "torn/together/runs")).length < 2) await setTimeout(20);
+    await setTimeout(200);
+    // Open MPI hands signals on to its processes; MPICH does not, so they reach rank 0 alone.
+    if (launcher.title === "Open MPI") world.process.kill("SIGUSR2");
+    else process.kill(writerIn(join(folder, "torn")), "SIGUSR2");
+    const { text } = await world.ended;
+    expect(text).toContain("Everything is kept in torn");
+    expect(readdirSync(join(folder, "torn/together/checkpoints")).length).toBe(1);
+    expect((await together(launcher, 2, folder, line("torn")).ended).code).toBe(0);
+    expect(outcomes(join(folder, "torn"), "together")).toEqual(outcomes(join(folder, "whole"), "together"));
+  }, 120_000);
+
+  test("what is stored already is not trained again, and all processes end", async () => {
+    const folder = folderWith(40);
+    const line = "run study.ts --no-figures --out kept";
+    expect((await together(launcher, 2, folder, line).ended).code).toBe(0);
+    const { code, text } = await together(launcher, 2, folder, line).ended;
+    expect(code).toBe(0);
+    expect(text).toContain("All 2 runs are stored already: nothing to train");
+  }, 60_000);
+
+  test("a study that can't be trained ends all of them with its error, once", async () => {
+    const folder = folderWith(40);
+    const { code, text } = await together(launcher, 5, folder, "run study.ts --no-figures --out kept").ended;
+    expect(code).not.toBe(0);
+    expect(text.match(/a batch of 24 examples on 5 ranks; expected a multiple of 5/g)?.length).toBe(1);
+  }, 60_000);
+
+  test("they are certified, and the certificate is kept", async () => {
+    const folder = folderWith(40);
+    const line = "certify study.ts --steps 20 --out kept";
+    const { code, text } = await together(launcher, 2, folder, line).ended;
+    expect(code).toBe(0);
+    expect(text).toContain("PASSED: 2 ranks in 2 processes train what one rank trains");
+    const [certificate, ...others] = certificatesIn(join(folder, "kept/together/certificates"));
+    expect(others).toEqual([]);
+    expect(certificate).toMatchObject({ ranks: 2, processes: 2, batchSize: 24, steps: 20, passed: true });
+    expect(certificate.examplesPerRank).toBe(240);
+  }, 60_000);
+});
