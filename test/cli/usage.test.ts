@@ -37,7 +37,7 @@ describe("help", () => {
 
   it("of every command has --json and an example that its own options accept", () => {
     const { commands } = programFor(() => {});
-    expect(commands.length).toBe(16);
+    expect(commands.length).toBe(18);
     for (const command of commands) {
       let help = "";
       command.configureOutput({
