@@ -16,7 +16,7 @@ export function scalingFigure({ study, optimizer, mode, backend, curves }: Scali
       `scaling of "${study}", batch ${batchSize}: ${missing.ranks} ranks have no certificate that passed; expected one. A speed-up is not drawn where ranks train something else: see slalom certify.`,
     );
   }
-  const most = Math.max(...curves.flatMap(({ points }) => points.map(({ ranks }) => ranks)));
+  const most = Math.max(2, ...curves.flatMap(({ points }) => points.map(({ ranks }) => ranks)));
   const of = mode === "strong" ? "batch" : "batch a rank";
   const least = Math.min(...curves.flatMap(({ points }) => points.map(({ speedup }) => speedup!)));
   const series = curves.map(

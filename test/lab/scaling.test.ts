@@ -84,6 +84,11 @@ describe("a scaling study", () => {
     const drawn = scalingFigure({ ...rest, curves: [{ batchSize: 40, points, paysUpTo: 2 }] });
     expect(drawn).toContain("batch 40");
     expect(drawn).toContain("ideal");
+    const alone = scalingFigure({
+      ...rest,
+      curves: [{ batchSize: 40, points: [point(1, 100)], paysUpTo: 1 }],
+    });
+    expect(alone).toContain("speed-up");
     expect(curves.every(({ paysUpTo }) => paysUpTo === 1 || paysUpTo === 2)).toBe(true);
   }, 60_000);
 
