@@ -12,8 +12,8 @@ import type { Program } from "../compile/program.js";
 import { topologicalOrder } from "../graph/traverse.js";
 import { encode, makeFolder, writeWhole } from "../runs/index.js";
 import { type LaneTraining, laneProgram, type ModelValues, stepEntry, trainLanes } from "../train/index.js";
+import { rankTraining } from "./rankTraining.js";
 import type { Study } from "./study.js";
-import { configurationsOf, laneTraining } from "./tasks.js";
 
 export interface Certificate {
   readonly study: string;
@@ -77,20 +77,10 @@ export async function certify(study: Study, options: CertifyOptions): Promise<Ce
       "certify: the backend has 1 rank; expected several: there is nothing to compare. Ask for --ranks 2, or start with mpirun.",
     );
   }
-  const dataset = await study.problem.dataset?.load();
-  if (dataset === undefined || study.batchSize === "full") {
-    throw new SlalomError(
-      "option",
-      `certify: study "${study.name}" has no batches; expected a problem with data and a batchSize, which ranks share.`,
-    );
-  }
-  const { batchSize } = study;
-  const all = configurationsOf(study, dataset, study.seeds.slice(0, 1), backend.name);
-  const { configuration } = all.find((one) => one.choice === choice)!;
-  const task = { choice, seed: configuration.seed, configurations: [configuration] };
-  const asked = laneTraining(study, dataset, task);
-  const { microBatch: _parts, earlyStopping: _stopping, ...rest } = asked;
-  const steps = Math.min(options.steps ?? defaultSteps, asked.steps);
+  const asked = await rankTraining("certify", study, { backend: backend.name, choice });
+  const { configuration, batchSize } = asked;
+  const { earlyStopping: _stopping, ...rest } = asked.training;
+  const steps = Math.min(options.steps ?? defaultSteps, asked.training.steps);
   const training: LaneTraining = {
     ...rest,
     steps,
@@ -101,7 +91,7 @@ export async function certify(study: Study, options: CertifyOptions): Promise<Ce
     recordEvery: 1,
     recordParameters: false,
   };
-  const alone: Backend = { ...backend, ranks: 1, compile: (program) => backend.compile(program) };
+  const alone: Backend = { ...backend, ranks: 1 };
   const { program, built } = laneProgram(training, 1, ranks);
   const hasStatistics = Object.keys(built.state ?? {}).length > 0;
 

@@ -10,8 +10,9 @@ import { encode, makeFolder, writeWhole } from "../runs/index.js";
 import { laneProgram, stepEntry } from "../train/index.js";
 import { writeInitialValues } from "../train/initialValues.js";
 import { type Certificate, certify } from "./certificate.js";
+import { rankTraining } from "./rankTraining.js";
 import type { Study } from "./study.js";
-import { configurationsOf, laneTraining } from "./tasks.js";
+import { configurationsOf } from "./tasks.js";
 
 export type ScalingMode = "strong" | "weak";
 
@@ -124,16 +125,7 @@ async function measured(
 }
 
 async function timeOfStep(study: Study, backend: Backend, sampleS: number): Promise<ScalingPoint["stepS"]> {
-  const dataset = await study.problem.dataset?.load();
-  if (dataset === undefined || study.batchSize === "full") {
-    throw new SlalomError(
-      "option",
-      `scale: study "${study.name}" has no batches; expected a problem with data, whose batches ranks can share.`,
-    );
-  }
-  const [{ configuration }] = configurationsOf(study, dataset, study.seeds.slice(0, 1), backend.name);
-  const task = { choice: 0, seed: configuration.seed, configurations: [configuration] };
-  const { microBatch: _parts, ...training } = laneTraining(study, dataset, task);
+  const { training } = await rankTraining("scale", study, { backend: backend.name });
   const program = laneProgram(training, 1, backend.ranks);
   const executable = backend.compile(program.program);
   try {

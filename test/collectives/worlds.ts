@@ -60,9 +60,13 @@ export interface Ended {
   readonly text: string;
 }
 
-export interface World {
+/** A launcher at work, and how it ends. */
+export interface Launched {
   readonly process: ChildProcess;
   readonly ended: Promise<Ended>;
+}
+
+export interface World extends Launched {
   /** The process ids of the ranks that have started, by rank. */
   processes(): number[];
   /** What a rank found. */
@@ -70,39 +74,44 @@ export interface World {
   hasFound(rank: number): boolean;
 }
 
-/** Starts `size` ranks of a scenario of rank.mjs. */
-export function startWorld(
+/** Starts Node `size` times with the same words: as root too, and in no world that these tests may run in. */
+export function launch(
   { command, words }: Launcher,
   size: number,
-  scenario: string,
-  options: Omit<OpenCommunicatorOptions, "environment"> = {},
-): World {
-  const folder = mkdtempSync(join(root, `${scenario}-`));
-  const all = [
-    ...words,
-    "-np",
-    `${size}`,
-    process.execPath,
-    program,
-    scenario,
-    folder,
-    JSON.stringify(options),
-  ];
-  const environment = {
-    ...withoutWorld(process.env),
-    OMPI_ALLOW_RUN_AS_ROOT: "1",
-    OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1",
-    NO_COLOR: "1",
-  };
-  const child = spawn(command, all, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  program: readonly string[],
+  cwd?: string,
+): Launched {
+  const child = spawn(command, [...words, "-np", `${size}`, process.execPath, ...program], {
+    ...(cwd !== undefined && { cwd }),
+    env: {
+      ...withoutWorld(process.env),
+      OMPI_ALLOW_RUN_AS_ROOT: "1",
+      OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1",
+      NO_COLOR: "1",
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let text = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk: Buffer) => {
       text += chunk.toString();
     });
-  const world: World = {
+  return {
     process: child,
     ended: new Promise((resolve) => child.on("close", (code) => resolve({ code, text }))),
+  };
+}
+
+/** Starts `size` ranks of a scenario of rank.mjs. */
+export function startWorld(
+  launcher: Launcher,
+  size: number,
+  scenario: string,
+  options: Omit<OpenCommunicatorOptions, "environment"> = {},
+): World {
+  const folder = mkdtempSync(join(root, `${scenario}-`));
+  const world: World = {
+    ...launch(launcher, size, [program, scenario, folder, JSON.stringify(options)]),
     processes: () =>
       readdirSync(folder)
         .filter((name) => name.startsWith("started-"))

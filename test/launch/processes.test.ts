@@ -1,17 +1,16 @@
 /** Studies trained by several processes under mpirun: what they come to, and how they end. */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { withoutWorld } from "../../src/collectives/launched.js";
 import type { Certificate } from "../../src/lab/certificate.js";
 import { loadStudy } from "../../src/runs/index.js";
 import { decode } from "../../src/runs/json.js";
 import { start } from "../cli/cli.js";
-import { type Launcher, launchers } from "../collectives/worlds.js";
+import { type Launched, type Launcher, launch, launchers } from "../collectives/worlds.js";
 import { namesIn, outcomes } from "./outcomes.js";
 
 const root = mkdtempSync(join(tmpdir(), "slalom-processes-"));
@@ -40,32 +39,11 @@ export default study({
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
-interface World {
-  readonly process: ChildProcess;
-  readonly ended: Promise<{ readonly code: number | null; readonly text: string }>;
-}
-
 /** Starts `slalom ...` as so many processes. */
-function together({ command, words }: Launcher, size: number, folder: string, line: string): World {
-  const child = spawn(command, [...words, "-np", `${size}`, process.execPath, main, ...line.split(" ")], {
-    cwd: folder,
-    env: {
-      ...withoutWorld(process.env),
-      OMPI_ALLOW_RUN_AS_ROOT: "1",
-      OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1",
-      NO_COLOR: "1",
-    },
-  });
-  running.push(child);
-  let text = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Buffer) => {
-      text += chunk.toString();
-    });
-  return {
-    process: child,
-    ended: new Promise((resolve) => child.on("close", (code) => resolve({ code, text }))),
-  };
+function together(launcher: Launcher, size: number, folder: string, line: string): Launched {
+  const launched = launch(launcher, size, [main, ...line.split(" ")], folder);
+  running.push(launched.process);
+  return launched;
 }
 
 function folderWith(steps: number): string {

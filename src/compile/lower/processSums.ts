@@ -19,6 +19,7 @@ export function sumsInPlace(
   outputs: ReadonlySet<Tensor>,
   { isStored, ranks, joint }: Omit<BodyOptions, "extents" | "bufferOf">,
 ): Map<Tensor, Tensor> {
+  if (sums.size === 0) return new Map();
   const isOnlySummed = isReadByOneSum(order, isStored);
   const isOfAllRanks = (part: Tensor): boolean => ranks === 1 || joint.divided.get(part) === "rows";
   return new Map(
