@@ -1,6 +1,6 @@
 /**
- * The ladder to higher accuracy: each rung is the one before with one thing more. The first is exercise 3 as the course
- * ran it (study.ts); these stand on it.
+ * The ladder to higher accuracy: each rung changes one thing of the one before, or of the one that it names. The first
+ * is exercise 3 as the course ran it (study.ts); these stand on it.
  *
  *     slalom run exercises/ex3-cnn/ladder.ts
  *     slalom run exercises/ex3-cnn/ladder.ts --precision bfloat16

@@ -123,7 +123,7 @@ const files = writeFigure(
   comparisonFigure({
     title: "The ladder to higher accuracy",
     subtitle:
-      "Each rung is the one before with one thing more. Means over seeds with 95 % intervals; of fewer than three seeds, their range.",
+      "Each rung changes one thing of the one that it stands on. Means over seeds with 95 % intervals; of fewer than three seeds, their range.",
     source: "Studies ex3-cnn and ex3-ladder-*; seconds of training on one core.",
     rows: rows.map((row) => {
       const { estimate, low, high } = accuracyOf(row, "testAccuracy");
