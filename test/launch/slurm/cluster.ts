@@ -59,9 +59,13 @@ export async function startCluster(): Promise<Cluster> {
   };
 }
 
-/** Asks again and again until the answer is true; the test's own limit is the only one. */
+/** Asks again and again until the answer is true. Slurm looks at its queue every few seconds; ten minutes are far too many. */
 export async function until(happened: () => boolean): Promise<void> {
-  while (!happened()) await setTimeout(100);
+  const started = performance.now();
+  while (!happened()) {
+    if (performance.now() - started > 600_000) throw new Error(`not within ten minutes: ${happened}`);
+    await setTimeout(100);
+  }
 }
 
 const firstOutput = ({ stdout }: ChildProcess): Promise<void> =>

@@ -1,9 +1,10 @@
-/** Studies as jobs of a real Slurm: an array and the job after it, preemption, the end of a job's time. */
+/** Studies as jobs of a real Slurm: arrays, preemption, jobs whose time is over, cancelling, what is refused. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadStudy } from "../../../src/runs/index.js";
-import { type Ended, start } from "../../cli/cli.js";
+import { type Ended, slalom as runSlalom, start } from "../../cli/cli.js";
+import { root } from "../../support/sources.js";
 import { namesIn, newest, outcomes } from "../outcomes.js";
 import { smallStudy, temporaryFolder } from "../support.js";
 import { type Cluster, lacking, startCluster, until } from "./cluster.js";
@@ -160,10 +161,11 @@ describe.skipIf(lacking !== undefined)(`on a cluster of Slurm${lacking ? ` (${la
       const { array } = idsIn(await submit(path, "--shares", "1", "--time", "30"));
       const checkpoints = join(path, "runs/long/checkpoints");
       await until(() => newest(checkpoints) > 0);
-      // Slurm warns a minute before the end, and there is no longer one.
-      cluster.slurm("scontrol", "update", `JobId=${array}_1`, "EndTime=now");
+      // Slurm warns a minute before the end. It looks twice a minute, so there has to be some time left for it to look again.
+      cluster.slurm("scontrol", "update", `JobId=${array}_1`, "EndTime=now+50seconds");
       const log = join(path, (await status(path)).jobs[0].log);
       await until(() => readFileSync(log, "utf8").includes("is queued again, and goes on from there."));
+      cluster.slurm("scontrol", "update", `JobId=${array}_1`, "TimeLimit=30");
       const before = newest(checkpoints);
       await until(() => newest(checkpoints) > before);
       expect(await succeed(path, "cancel", "long")).toMatch(/^long: 2 jobs cancelled \(/);
@@ -174,4 +176,127 @@ describe.skipIf(lacking !== undefined)(`on a cluster of Slurm${lacking ? ` (${la
     },
     limitMs,
   );
+
+  test(
+    "cancelling takes everything out of the queue and keeps what was trained; the same command submits the rest",
+    async () => {
+      const path = place(longStudy(40_000_000));
+      const first = idsIn(await submit(path, "--shares", "2"));
+      const runs = join(path, "runs/long/runs");
+      await until(() => namesIn(runs).length === 2);
+      expect((await status(path)).runs).toMatchObject({ running: 2 });
+      const refused = await slalom(path, "run", "study one.ts", "--launcher", "slurm", "--shares", "1");
+      expect(refused).toMatchObject({ code: 2, out: "" });
+      expect(refused.err).toMatch(/--shares 1: jobs of this study wait or run that divide it into 2 \(/);
+      expect((await slalom(path, "run", "study one.ts", "--launcher", "slurm", "--fresh")).err).toMatch(
+        /--fresh: jobs of "long" wait or run .*slalom cancel runs\/long/,
+      );
+
+      // One of them alone: its share is submitted again, and the job that waits for all waits for it too.
+      cluster.slurm("scancel", `${first.array}_2`);
+      await until(() => stateOf(`${first.array}_2`).includes("CANCELLED"));
+      const again = await submit(path);
+      expect(again).toMatch(
+        new RegExp(`^long: 1 run in 1 job, \\d+_\\[2\\]; then ${first.report} completes and draws\\.`),
+      );
+      const second = idsIn(again);
+      expect(cluster.slurm("scontrol", "show", "job", first.report)).toMatch(
+        new RegExp(`Dependency=afterany:${first.array}_\\*\\S*,afterany:${second.array}_\\*`),
+      );
+
+      expect(await succeed(path, "cancel", "study one.ts")).toMatch(/^long: 3 jobs cancelled \(/);
+      await until(
+        () => ![first, second].some(({ array }) => /RUNNING|COMPLETING|PENDING/.test(stateOf(array))),
+      );
+      const now = await status(path);
+      expect(now.jobs.map(({ active }) => active)).toEqual([false, false, false, false]);
+      expect(now.runs).toMatchObject({ interrupted: 2, running: 0, queued: 0, requeued: 0 });
+      expect(newest(join(path, "runs/long/checkpoints"))).toBeGreaterThan(0);
+      expect(await succeed(path, "cancel", "long")).toBe("long: no job waits or runs.\n");
+    },
+    limitMs,
+  );
+
+  test(
+    "what Slurm can't give is refused with what there is, and nothing is left of it",
+    async () => {
+      const path = place(smallStudy);
+      const refusal = async (...words: string[]): Promise<Ended> => {
+        const ended = await slalom(path, "run", "study one.ts", "--launcher", "slurm", ...words);
+        expect(ended.out).toBe("");
+        return ended;
+      };
+      const partition = await refusal("--partition", "mian");
+      expect(partition).toMatchObject({ code: 2 });
+      expect(partition.err).toMatch(/unknown partition "mian"\. Did you mean "main"\? Valid: main, small\./);
+      expect((await refusal("--partition", "small", "--time", "02:00:00")).err).toMatch(
+        /--time 02:00:00: the partition small allows 1:00:00\. Ask for no more: /,
+      );
+      expect((await refusal("--time", "2-00")).err).toMatch(/the partition main allows 1-00:00:00/);
+      const gpus = await refusal("--gpus", "9");
+      expect(gpus).toMatchObject({ code: 1 });
+      expect(gpus.err).toMatch(/sbatch refused .*node configuration is not available.* ask for less \(/);
+      expect((await refusal("--gpus", "tpu:1")).err).toMatch(/sinfo -o '%P %G'|ask for less/);
+      expect(namesIn(join(path, "runs/small/jobs"))).toEqual([]);
+      const silent = await start(path, ["run", "study one.ts", "--launcher", "slurm"], {
+        ...cluster.env,
+        SLURM_CONF: "/dev/null",
+      }).ended;
+      expect(silent.err).toMatch(/Slurm's controller does not answer/);
+    },
+    limitMs,
+  );
+
+  test(
+    "the exercises' scripts are batch scripts: sbatch takes them from anywhere, also to say what they would do",
+    async () => {
+      const path = place(smallStudy);
+      const script = join(root, "exercises/ex1-linear-model/launch_ex1.sh");
+      const output = join(path.replaceAll("%", "%%"), "said");
+      const job = (...words: string[]): string =>
+        cluster.slurm(
+          "sbatch",
+          ...["--parsable", "--cpus-per-task=1", "--mem=300M", `--chdir=${path}`, `--output=${output}`],
+          ...[script, ...words],
+        );
+      const dry = job("--dry-run", "--workers", "1");
+      await until(() => /COMPLETED|FAILED/.test(stateOf(dry)));
+      const said = (): string => readFileSync(join(path, "said"), "utf8");
+      expect(said()).toMatch(
+        /^would run: node dist\/cli\/main\.js run exercises\/ex1-linear-model\/study\.ts --resume --workers 1 --out \S+\/runs --requeue$/m,
+      );
+      const trained = job("--steps", "5", "--out", join(path, "runs of 1"));
+      await until(() => /COMPLETED|FAILED/.test(stateOf(trained)));
+      expect(stateOf(trained), said()).toContain("COMPLETED");
+      const { runs } = loadStudy(join(path, "runs of 1/ex1-momentum-plane"));
+      expect(new Set(runs.map(({ summary }) => summary?.stepsDone))).toEqual(new Set([5]));
+    },
+    limitMs,
+  );
 });
+
+test("without Slurm the script can be read, and what can't be done says so", async () => {
+  const folder = temporaryFolder();
+  try {
+    folder.file("small.ts", smallStudy);
+    const nowhere = { PATH: folder.path };
+    const { code, out } = await runSlalom(
+      folder.path,
+      "run small.ts --launcher slurm --dry-run --time 30 --steps 60 --no-figures",
+      nowhere,
+    );
+    expect(code).toBe(0);
+    expect(out).toMatch(/^#!\/bin\/bash\n#SBATCH --job-name=slalom-small\n#SBATCH --array=1-2\n/);
+    const command = `main\\.js run small\\.ts --only small --steps 60 --requeue`;
+    expect(out).toMatch(new RegExp(`\nexec \\S+ \\S+${command} --share "\\$SLURM_ARRAY_TASK_ID/2"\n`));
+    expect(out).toMatch(
+      /\nexec \S+ \S+main\.js run small\.ts --only small --steps 60 --requeue --no-figures\n/,
+    );
+    expect(namesIn(join(folder.path, "runs"))).toEqual([]);
+    const real = await runSlalom(folder.path, "run small.ts --launcher slurm", nowhere);
+    expect(real).toMatchObject({ code: 1, out: "" });
+    expect(real.err).toMatch(/^slalom: sinfo: this machine has no Slurm, .* --launcher local\.\n$/);
+  } finally {
+    folder.remove();
+  }
+}, 120_000);
