@@ -55,6 +55,30 @@ look_for_onednn() {
   fi
 }
 
+# Runs a command to which a scheduler's signals are handed on at once, so that a training ends cleanly and keeps what was
+# done; or says what would be run. Ends this script where the command fails.
+#
+# Signals that Slurm sends to the training as well count once. Ctrl-C reaches the training from the terminal; handed on it
+# would count twice and end it hard.
+perform_interruptible() {
+  if [ "$dry_run" = 1 ]; then
+    say "would run: $*"
+    return
+  fi
+  "$@" &
+  local child=$! code signalled=1
+  trap 'signalled=1; kill -TERM "$child" 2> /dev/null' TERM
+  trap 'signalled=1; kill -USR2 "$child" 2> /dev/null' USR2
+  trap signalled=1 INT
+  # A trapped signal ends `wait` early.
+  while [ "$signalled" = 1 ]; do
+    signalled=0 code=0
+    wait "$child" || code=$?
+  done
+  trap - INT TERM USR2
+  [ "$code" = 0 ] || exit "$code"
+}
+
 # launch FILE ARGUMENTS...: trains what is missing of the studies in FILE, then copies the figures of $studies into the
 # folder figures beside it. With --epochs, --steps or --seeds it is a short form, whose figures stay in the run store.
 # Afterwards `out` is the run store, and `short` tells whether it was a short form.
@@ -84,32 +108,17 @@ launch() {
   need_package
   look_for_onednn
   local command=(node dist/cli/main.js run "$file" --resume "${arguments[@]}")
-  if [ "$dry_run" = 1 ]; then
-    say "would run: ${command[*]}"
-    [ "$short" = 1 ] || [ -z "$studies" ] || say "would copy: the figures of its studies from $out to $folder/figures"
-    return
-  fi
-  # In the background, so that a scheduler's signal is handed on at once: the training ends cleanly and keeps what was done.
-  # Those that Slurm sends to the training as well count once. Ctrl-C reaches the training from the terminal; handed on it
-  # would count twice and end it hard.
-  "${command[@]}" &
-  local child=$! code signalled=1
-  trap 'signalled=1; kill -TERM "$child" 2> /dev/null' TERM
-  trap 'signalled=1; kill -USR2 "$child" 2> /dev/null' USR2
-  trap signalled=1 INT
-  # A trapped signal ends `wait` early.
-  while [ "$signalled" = 1 ]; do
-    signalled=0 code=0
-    wait "$child" || code=$?
-  done
-  trap - INT TERM USR2
-  [ "$code" = 0 ] || exit "$code"
+  perform_interruptible "${command[@]}"
   [ "$short" = 1 ] || copy_figures "$folder" "$out"
 }
 
 # The figures of every study of the exercise: figures/<study>/<figure>.svg and .png.
 copy_figures() {
   local folder=$1 out=$2 name
+  if [ "$dry_run" = 1 ]; then
+    [ -z "$studies" ] || say "would copy: the figures of its studies from $out to $folder/figures"
+    return
+  fi
   for name in $studies; do
     [ -d "$out/$name/figures" ] || continue
     mkdir -p "$folder/figures/$name"
