@@ -13,8 +13,11 @@ export interface Launcher {
   readonly title: string;
   readonly command: string;
   readonly words: readonly string[];
-  readonly library: MpiLibrary;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly library: Pick<MpiLibrary, "title" | "version" | "path">;
 }
+
+const openMpiWords = ["--oversubscribe", "--bind-to", "none"];
 
 const kinds = [
   {
@@ -22,7 +25,7 @@ const kinds = [
     family: "openmpi",
     commands: ["mpirun.openmpi", "mpirun"],
     says: /Open MPI/,
-    words: ["--oversubscribe", "--bind-to", "none"],
+    words: openMpiWords,
     install: "apt-get install libopenmpi3 openmpi-bin",
   },
   {
@@ -35,12 +38,14 @@ const kinds = [
   },
 ] as const;
 
-/** What there is: a launcher, or why there is none. */
-export const launchers: readonly {
+interface Kind {
   readonly title: string;
   readonly launcher?: Launcher;
   readonly absence: string;
-}[] = kinds.map(({ title, family, commands, says, words, install }) => {
+}
+
+/** What the system has. */
+const installed = kinds.map(({ title, family, commands, says, words, install }): Kind => {
   const absence = `needs ${title}: ${install}`;
   const library = findMpi({ prefer: family }).libraries.find(({ abi }) => abi.family === family);
   const command = commands.find((name) =>
@@ -49,6 +54,29 @@ export const launchers: readonly {
   if (library === undefined || command === undefined) return { title, absence };
   return { title, absence, launcher: { title, command, words, library } };
 });
+
+/** An Open MPI 5 that was unpacked anywhere, beside the system's older one. */
+function unpackedOpenMpi(prefix: string | undefined): Kind {
+  const title = "Open MPI 5";
+  const absence = `needs ${title}: SLALOM_TEST_OPENMPI, the folder with its bin and lib`;
+  if (prefix === undefined) return { title, absence };
+  const environment = {
+    ...{ OPAL_PREFIX: prefix, PRTE_PREFIX: prefix, PMIX_PREFIX: prefix },
+    LD_LIBRARY_PATH: join(prefix, "lib"),
+  };
+  const command = join(prefix, "bin/mpirun");
+  const told = spawnSync(command, ["--version"], {
+    encoding: "utf8",
+    env: { ...process.env, ...environment },
+  });
+  const [, version] = /Open MPI\) (5\.[\w.]+)/.exec(told.stdout ?? "") ?? [];
+  if (version === undefined) throw new Error(`SLALOM_TEST_OPENMPI: ${command} is not of ${title}`);
+  const library = { title: "Open MPI", version, path: join(prefix, "lib/libmpi.so.40") };
+  return { title, absence, launcher: { title, command, words: openMpiWords, environment, library } };
+}
+
+/** What there is: a launcher, or why there is none. */
+export const launchers: readonly Kind[] = [...installed, unpackedOpenMpi(process.env.SLALOM_TEST_OPENMPI)];
 
 const program = fileURLToPath(new URL("./rank.mjs", import.meta.url));
 const root = mkdtempSync(join(tmpdir(), "slalom-worlds-"));
@@ -76,7 +104,7 @@ export interface World extends Launched {
 
 /** Starts Node `size` times with the same words: as root too, and in no world that these tests may run in. */
 export function launch(
-  { command, words }: Launcher,
+  { command, words, environment }: Launcher,
   size: number,
   program: readonly string[],
   cwd?: string,
@@ -88,6 +116,7 @@ export function launch(
       OMPI_ALLOW_RUN_AS_ROOT: "1",
       OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1",
       NO_COLOR: "1",
+      ...environment,
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
