@@ -1,5 +1,6 @@
 /** How many examples a step takes: a batch, in parts one after another where it is accumulated, divided among ranks. */
 import { SlalomError } from "../base/errors.js";
+import type { BuiltProblem } from "../learn/problems/problem.js";
 import { type LaneTraining, stepsPerEpoch } from "./configuration.js";
 
 export interface BatchSizes {
@@ -54,14 +55,27 @@ export const partsAt = (sizes: BatchSizes, count: number, step: number): number 
 
 /**
  * For a model that takes statistics of batches: throws where a rank would take them of no example, its share of the last
- * part being empty.
+ * part being empty, or where those of all of a batch are asked for and it is taken in parts.
+ * @throws SlalomError "option"
  */
-export function checkStatistics({ part, own }: BatchSizes, count: number, ranks: number): void {
+export function checkStatistics(
+  { state = {} }: BuiltProblem,
+  { batch, part, own }: BatchSizes,
+  { count, ranks }: { readonly count: number; readonly ranks: number },
+): void {
+  const specs = Object.entries(state);
+  const [ofBatch] = specs.find(([, { follows }]) => follows === "batch") ?? [];
+  if (ofBatch !== undefined && part < batch)
+    throw new SlalomError(
+      "option",
+      `training: "${ofBatch}" follows from all of a batch, and a batch of ${batch} examples is taken in parts of ${part}, one after another; expected whole batches. Leave the micro-batch out, or normalise by parts (batchNorm without synchronized).`,
+    );
+  if (specs.every(([, { follows }]) => follows === "batch")) return;
   const rest = count % part;
   if (rest === 0 || rest > part - own) return;
   throw new SlalomError(
     "option",
-    `training: the last batch has ${rest} examples of ${part}, which leaves one of ${ranks} ranks without any, and the model takes statistics of batches; expected examples for each. Take a size that divides ${count}, or one rank.`,
+    `training: the last batch has ${rest} examples of ${part}, which leaves one of ${ranks} ranks without any, and the model takes statistics of batches; expected examples for each. Take a size that divides ${count}, one rank, or statistics of all ranks (batchNorm with synchronized).`,
   );
 }
 

@@ -108,7 +108,7 @@ class Builder {
     if (dataset) this.examples = new Examples(training, dataset, this.variables, ranks);
     checkNoise(training, this.examples?.sizes);
     if (!dataset || !this.examples) return;
-    if (Object.keys(this.state).length > 0) checkStatistics(this.examples.sizes, dataset.train.count, ranks);
+    checkStatistics(this.built, this.examples.sizes, { count: dataset.train.count, ranks });
   }
 
   build(): LaneProgram {
@@ -234,10 +234,9 @@ class Builder {
     const updates: Record<string, Tensor> = { [names.position]: g.add(position, 1) };
     const { batch, ...which } = examples.ofEpoch(step, position);
     const context: Context = {
-      training: true,
-      key: this.stepKey(),
+      ...this.trainingContext(),
       keep: (name, value) => {
-        updates[names.average(name)] = this.meanOverRanks(value);
+        updates[names.average(name)] = this.remembered(name, value);
       },
       statisticsWeight: g.div(1, g.add(g.cast(position, training.dtype), 1)),
     };
@@ -253,7 +252,7 @@ class Builder {
       {
         part,
         keep: (name, value) => {
-          state[name] = this.meanOverRanks(g.stopGradient(value));
+          state[name] = this.remembered(name, g.stopGradient(value));
         },
       },
     );
@@ -284,9 +283,18 @@ class Builder {
     return this.ranks === 1 ? x : g.allReduceSum(x);
   }
 
-  /** Statistics of a batch are of each rank's part of it; what is remembered is their mean. */
-  private meanOverRanks(x: Tensor): Tensor {
-    return g.div(this.overRanks(x), this.ranks);
+  /** A state's new value: of those that follow from each rank's part of the batch the mean. */
+  private remembered(name: string, value: Tensor): Tensor {
+    const isOfBatch = this.built.state?.[name]?.follows === "batch";
+    return isOfBatch ? value : g.div(this.overRanks(value), this.ranks);
+  }
+
+  private trainingContext(): Context {
+    return {
+      training: true,
+      key: this.stepKey(),
+      ...(this.ranks > 1 && { sumOverRanks: g.allReduceSum }),
+    };
   }
 
   /** The key of this step and nothing else. */
@@ -311,7 +319,7 @@ class Builder {
     { part, keep = () => {} }: { readonly part: Tensor | undefined; readonly keep?: Context["keep"] },
   ): { loss: Tensor; metrics: Readonly<Record<string, Tensor>> } {
     const { training, step, examples: all } = this;
-    const context: Context = { training: true, key: this.stepKey(), keep };
+    const context: Context = { ...this.trainingContext(), keep };
     if (!all) return this.evaluated(values, undefined, context, undefined);
     const { batch, present, examples, firstExample } = all.ofStep(step, part);
     const { loss, metrics } = this.evaluated(

@@ -37,6 +37,25 @@ export default study({
 });
 `;
 
+/** Ranks sum the statistics amid the forward pass. */
+const normalized = `
+import { activation, batchNorm, classificationProblem, dense, layersModel, sgd, spirals, study } from "slalom";
+const synchronized = true;
+export default study({
+  name: "together",
+  problem: classificationProblem({
+    dataset: spirals({ classes: 3, count: 330, split: { validation: 60 } }),
+    model: layersModel({
+      name: "normalized",
+      layers: (outputs) => [dense(20), batchNorm({ synchronized }), activation("relu"), dense(outputs)],
+    }),
+  }),
+  optimizers: [sgd({ lr: 0.1 })],
+  steps: 40,
+  batchSize: 24,
+});
+`;
+
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 /** Starts `slalom ...` as so many processes. */
@@ -46,9 +65,9 @@ function together(launcher: Launcher, size: number, folder: string, line: string
   return launched;
 }
 
-function folderWith(steps: number): string {
+function folderWith(text: string): string {
   const folder = mkdtempSync(join(root, "study-"));
-  writeFileSync(join(folder, "study.ts"), file(steps));
+  writeFileSync(join(folder, "study.ts"), text);
   return folder;
 }
 
@@ -83,7 +102,7 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
     "%i processes, each with %i ranks, train what one rank trains, up to rounding",
     async (processes, ranks) => {
       if (ranks > availableParallelism()) return;
-      const folder = folderWith(60);
+      const folder = folderWith(file(60));
       const one = start(folder, "run study.ts --no-figures --workers 1 --out alone".split(" "));
       expect((await one.ended).code).toBe(0);
       const line = `run study.ts --no-figures --ranks ${ranks} --out shared`;
@@ -104,7 +123,7 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
   );
 
   test("a study that is interrupted by SIGUSR2 goes on bit for bit", async () => {
-    const folder = folderWith(6000);
+    const folder = folderWith(file(6000));
     const line = (out: string): string => `run study.ts --no-figures --out ${out}`;
     expect((await together(launcher, 2, folder, line("whole")).ended).code).toBe(0);
     const world = together(launcher, 2, folder, line("torn"));
@@ -121,7 +140,7 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
   }, 120_000);
 
   test("what is stored already is not trained again, and all processes end", async () => {
-    const folder = folderWith(40);
+    const folder = folderWith(file(40));
     const line = "run study.ts --no-figures --out kept";
     expect((await together(launcher, 2, folder, line).ended).code).toBe(0);
     const { code, text } = await together(launcher, 2, folder, line).ended;
@@ -130,21 +149,29 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
   }, 60_000);
 
   test("a study that can't be trained ends all of them with its error, once", async () => {
-    const folder = folderWith(40);
+    const folder = folderWith(file(40));
     const { code, text } = await together(launcher, 5, folder, "run study.ts --no-figures --out kept").ended;
     expect(code).not.toBe(0);
     expect(text.match(/a batch of 24 examples on 5 ranks; expected a multiple of 5/g)?.length).toBe(1);
   }, 60_000);
 
-  test("they are certified, and the certificate is kept", async () => {
-    const folder = folderWith(40);
-    const line = "certify study.ts --steps 20 --out kept";
-    const { code, text } = await together(launcher, 2, folder, line).ended;
-    expect(code).toBe(0);
-    expect(text).toContain("PASSED: 2 ranks in 2 processes train what one rank trains");
-    const [certificate, ...others] = certificatesIn(join(folder, "kept/together/certificates"));
-    expect(others).toEqual([]);
-    expect(certificate).toMatchObject({ ranks: 2, processes: 2, batchSize: 24, steps: 20, passed: true });
-    expect(certificate.examplesPerRank).toBe(240);
-  }, 60_000);
+  test.each([
+    ["a perceptron", file(40)],
+    ["batch statistics of all of them", normalized],
+  ])(
+    "they are certified, and the certificate is kept: %s",
+    async (_, text) => {
+      const folder = folderWith(text);
+      const line = "certify study.ts --steps 20 --out kept";
+      const { code, text: told } = await together(launcher, 2, folder, line).ended;
+      expect(code).toBe(0);
+      expect(told).toContain("PASSED: 2 ranks in 2 processes train what one rank trains");
+      const [certificate, ...others] = certificatesIn(join(folder, "kept/together/certificates"));
+      expect(others).toEqual([]);
+      expect(certificate).toMatchObject({ ranks: 2, processes: 2, batchSize: 24, steps: 20, passed: true });
+      expect(certificate.against).toBe("whole batches");
+      expect(certificate.examplesPerRank).toBe(240);
+    },
+    60_000,
+  );
 });

@@ -12,6 +12,7 @@ export {
   type ParameterSpec,
   type Parameters,
   partKey,
+  type StateSpec,
 } from "./layer.js";
 export { type LayerNormOptions, layerNorm } from "./layerNorm.js";
 export {

@@ -12,6 +12,15 @@ export interface ParameterSpec {
   readonly initial: (key: Key) => Tensor;
 }
 
+/** What training changes but no gradient does. */
+export interface StateSpec extends ParameterSpec {
+  /**
+   * The examples that its new values follow from: "batch" for all of the batch, by `Context.sumOverRanks`; by default those
+   * that a pass sees, which may be one rank's or a micro-batch. New values of ranks and of micro-batches are averaged.
+   */
+  readonly follows?: "batch";
+}
+
 /** Parameters by name, of one float dtype. */
 export type Parameters = Readonly<Record<string, Tensor>>;
 
@@ -28,6 +37,11 @@ export interface Context {
   readonly firstExample?: Tensor;
   /** [batch], 1 where an example counts and 0 where it only fills up a short last batch; absent: all count. */
   readonly present?: Tensor;
+  /**
+   * The sum, in training, over all ranks that share the batch of what each has of a float `x`: the same on every rank.
+   * Absent where this pass is alone. A state that follows from such sums says so: `StateSpec.follows`.
+   */
+  readonly sumOverRanks?: (x: Tensor) => Tensor;
   /** Takes what a state of the layer is after this pass. Absent where nothing is remembered: outside of training. */
   readonly keep?: (name: string, value: Tensor) => void;
   /** Float scalar: the weight of this batch in what a layer remembers of batches; absent: the layer's own. */
@@ -40,7 +54,7 @@ export interface BuiltLayer {
    * What training changes but no gradient does, such as running means. `apply` gets it beside the parameters, under its
    * own name, and hands the new values to `context.keep`.
    */
-  readonly state?: Readonly<Record<string, ParameterSpec>>;
+  readonly state?: Readonly<Record<string, StateSpec>>;
   /** Shape of one output, without the batch axis. */
   readonly output: Shape;
   /** The outputs [batch, ...output] for `x` [batch, ...input], in the dtype of `x` and the parameters. */
@@ -71,12 +85,12 @@ export function joinedLayers(parts: readonly LayerPart[]): {
   /** Applies one part, given the values and the context of the whole. */
   apply(part: number, values: Parameters, x: Tensor, context: Context): Tensor;
 } {
-  const gathered = (kind: "parameters" | "state"): Record<string, ParameterSpec> =>
+  const gathered = (kind: "parameters" | "state"): Record<string, StateSpec> =>
     Object.fromEntries(
       parts.flatMap(({ prefix, built }, index) =>
-        Object.entries(built[kind] ?? {}).map(([name, spec]): [string, ParameterSpec] => [
+        Object.entries<StateSpec>(built[kind] ?? {}).map(([name, spec]): [string, StateSpec] => [
           prefix + name,
-          { shape: spec.shape, initial: (key) => spec.initial(foldIn(key, index)) },
+          { ...spec, initial: (key) => spec.initial(foldIn(key, index)) },
         ]),
       ),
     );

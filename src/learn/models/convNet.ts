@@ -9,6 +9,7 @@ import {
 } from "../initializers/index.js";
 import {
   activation,
+  type BatchNormOptions,
   batchNorm,
   convolution,
   dense,
@@ -32,8 +33,8 @@ export interface ConvNetOptions {
    * weights normal with variance 2 / fan-in, biases 0.
    */
   readonly initializer?: "truncated-normal" | "he";
-  /** Batch normalisation before each ReLU, in place of the bias there; default false. */
-  readonly batchNorm?: boolean;
+  /** Batch normalisation before each ReLU, in place of the bias there, perhaps with options of its own; default false. */
+  readonly batchNorm?: boolean | BatchNormOptions;
 }
 
 /**
@@ -49,7 +50,7 @@ export function convNet(options: ConvNetOptions = {}): Model {
     hidden = 1024,
     dropout: probability = 0.5,
     initializer = "truncated-normal",
-    batchNorm: normalises = false,
+    batchNorm: normalisation = false,
   } = options;
   if (!Object.hasOwn(starts, initializer)) {
     throw new SlalomError(
@@ -58,17 +59,19 @@ export function convNet(options: ConvNetOptions = {}): Model {
     );
   }
   const start = starts[initializer];
-  const bias = normalises ? "none" : start.bias;
-  const activated: Layer[] = [...(normalises ? [batchNorm()] : []), activation("relu")];
+  const bias = normalisation ? "none" : start.bias;
+  const normalised: Layer[] = normalisation ? [batchNorm(normalisation === true ? {} : normalisation)] : [];
+  const activated: Layer[] = [...normalised, activation("relu")];
   const convolved = (count: number): Layer[] => [
     convolution(count, { kernel: 5, padding: "same", initializer: start.weight, bias }),
     ...activated,
     maxPool(2),
   ];
+  const plain = typeof normalisation === "boolean" ? normalisation : { ...normalisation };
   return {
     name: "cnn",
-    title: `CNN ${[...filters, hidden].join("-")}${normalises ? ", batch norm" : ""}`,
-    options: { filters, hidden, dropout: probability, initializer, batchNorm: normalises },
+    title: `CNN ${[...filters, hidden].join("-")}${normalisation ? ", batch norm" : ""}`,
+    options: { filters, hidden, dropout: probability, initializer, batchNorm: plain },
     takes: "images",
     build: (exampleShape, outputs) =>
       sequential([

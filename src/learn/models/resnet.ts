@@ -6,6 +6,7 @@ import { checkKeys, SlalomError } from "../../base/errors.js";
 import { heNormal } from "../initializers/index.js";
 import {
   activation,
+  type BatchNormOptions,
   batchNorm,
   convolution,
   dense,
@@ -21,6 +22,8 @@ export interface ResnetOptions {
   readonly blocks?: number;
   /** Filters at the first size, doubled at each following; default 16. */
   readonly width?: number;
+  /** Of every batch normalisation: `{ synchronized: true }` for that of whole batches on several ranks. */
+  readonly batchNorm?: BatchNormOptions;
 }
 
 /**
@@ -32,21 +35,32 @@ export interface ResnetOptions {
  * @example classificationProblem({ dataset, model: resnet({ blocks: 3 }) })
  */
 export function resnet(options: ResnetOptions = {}): Model {
-  checkKeys("resnet", options, ["blocks", "width"]);
-  const { blocks = 1, width = 16 } = options;
+  checkKeys("resnet", options, ["blocks", "width", "batchNorm"]);
+  const { blocks = 1, width = 16, batchNorm: normalisation } = options;
   if (![blocks, width].every((count) => Number.isInteger(count) && count >= 1)) {
     throw new SlalomError(
       "option",
       `resnet: received ${blocks} blocks of width ${width}; expected integers from 1.`,
     );
   }
+  const normalised = (filters: number, kernel: number, stride: number): Layer[] => [
+    convolution(filters, { kernel, stride, padding: "same", initializer: heNormal, bias: "none" }),
+    batchNorm(normalisation),
+  ];
+  const block = (filters: number, stride: number): Layer[] => [
+    residual(
+      [...normalised(filters, 3, stride), activation("relu"), ...normalised(filters, 3, 1)],
+      stride === 1 ? [] : normalised(filters, 1, stride),
+    ),
+    activation("relu"),
+  ];
   const stages = [width, 2 * width, 4 * width].flatMap((filters, stage) =>
-    Array.from({ length: blocks }, (_, block) => residualBlock(filters, stage > 0 && block === 0 ? 2 : 1)),
+    Array.from({ length: blocks }, (_, i) => block(filters, stage > 0 && i === 0 ? 2 : 1)),
   );
   return {
     name: "resnet",
     title: `ResNet-${6 * blocks + 2}`,
-    options: { blocks, width },
+    options: { blocks, width, ...(normalisation && { batchNorm: { ...normalisation } }) },
     takes: "images",
     build: (exampleShape, outputs) =>
       sequential([
@@ -58,16 +72,3 @@ export function resnet(options: ResnetOptions = {}): Model {
       ]).build(exampleShape),
   };
 }
-
-const residualBlock = (filters: number, stride: number): Layer[] => [
-  residual(
-    [...normalised(filters, 3, stride), activation("relu"), ...normalised(filters, 3, 1)],
-    stride === 1 ? [] : normalised(filters, 1, stride),
-  ),
-  activation("relu"),
-];
-
-const normalised = (filters: number, kernel: number, stride: number): Layer[] => [
-  convolution(filters, { kernel, stride, padding: "same", initializer: heNormal, bias: "none" }),
-  batchNorm(),
-];

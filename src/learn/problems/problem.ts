@@ -5,9 +5,9 @@ import type { Json } from "../../base/json.js";
 import { formatType, type Shape } from "../../base/shape.js";
 import type { Tensor } from "../../graph/index.js";
 import type { Dataset, DatasetSource } from "../datasets/dataset.js";
-import type { Context, ParameterSpec, Parameters } from "../layers/layer.js";
+import type { Context, ParameterSpec, Parameters, StateSpec } from "../layers/layer.js";
 
-export type { Context, Json, ParameterSpec, Parameters };
+export type { Context, Json, ParameterSpec, Parameters, StateSpec };
 
 /** Some examples of a data set, as tensors. */
 export interface Batch {
@@ -30,7 +30,7 @@ export interface Evaluation {
 export interface BuiltProblem {
   readonly parameters: Readonly<Record<string, ParameterSpec>>;
   /** What training changes but no gradient does; `evaluate` gets it among the parameters. */
-  readonly state?: Readonly<Record<string, ParameterSpec>>;
+  readonly state?: Readonly<Record<string, StateSpec>>;
   /** Names of the metrics that `evaluate` gives. */
   readonly metrics: readonly string[];
   /**

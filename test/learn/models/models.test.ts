@@ -120,8 +120,24 @@ describe("networks for images", () => {
     expect(Object.keys(built.state ?? {})).toHaveLength(6);
   });
 
+  it("normalise as they are told, and say so in the store", () => {
+    const batchNorm = { synchronized: true };
+    const models = [convNet({ batchNorm }), resnet({ batchNorm })];
+    for (const { options, build } of models) {
+      expect(options.batchNorm).toEqual({ synchronized: true });
+      const states = Object.values(build([8, 8, 1], 2).state!);
+      expect(states.map(({ follows }) => follows)).toEqual(states.map(() => "batch"));
+    }
+    expect(convNet({ batchNorm: true }).options.batchNorm).toBe(true);
+    expect(convNet().options.batchNorm).toBe(false);
+    expect(resnet().options).toEqual({ blocks: 1, width: 16 });
+    const plain = Object.values(resnet().build([8, 8, 1], 2).state!);
+    expect(plain.map(({ follows }) => follows)).toEqual(plain.map(() => undefined));
+  });
+
   it("name impossible options", () => {
     expect(() => convNet({ initializer: "xavier" as never })).toThrow('received initializer "xavier"');
+    expect(() => resnet({ batchNorm: { momentum: 1 } }).build([8, 8, 1], 2)).toThrow("received momentum 1");
     expect(() => resnet({ blocks: 0 })).toThrow("received 0 blocks of width 16");
     expect(() => convNet().build([784], 10)).toThrow("an example of shape [784]; expected an image");
   });
