@@ -33,7 +33,9 @@ export interface ExplainOptions {
 
 /** @param what a study file, or the name of a built-in problem */
 export async function explain(what: string, options: ExplainOptions, output: Output): Promise<void> {
-  const study = await studyFor(what, options);
+  const asked = await studyFor(what, options);
+  // Of one rank, which tells the noise of gradients by micro-batches alone.
+  const study = { ...asked, gradientNoise: asked.gradientNoise && asked.microBatch !== undefined };
   const dataset = await study.problem.dataset?.load();
   const { task, memory } = await largestTask(study, dataset, options.optimizer);
   const { program } = laneProgram(laneTraining(study, dataset, task), task.configurations.length);

@@ -82,6 +82,7 @@ function train(onExit: OnExit): Command {
     .option("--epochs <n>", "passes over the training data, in place of --steps", positiveInteger)
     .option("--batch <n>", "examples of a batch, or full", batchSize)
     .option("--micro-batch <n>", "examples looked at together, where a batch has more", positiveInteger)
+    .option("--gradient-noise", "measure the gradient noise scale, by micro-batches or several ranks")
     .option("--seed <n>", "of initial values and the order of batches", integerFromZero, 0)
     .option("--no-shuffle", "take the data in their own order at each epoch")
     .addOption(
@@ -123,7 +124,7 @@ function train(onExit: OnExit): Command {
   );
   type Straight =
     | ("optimizer" | "average" | "seed" | "steps" | "epochs")
-    | ("microBatch" | "shuffle" | "dtype" | "precision");
+    | ("microBatch" | "gradientNoise" | "shuffle" | "dtype" | "precision");
   interface Parsed
     extends Common,
       Backend,

@@ -35,6 +35,7 @@ export function run(onExit: OnExit): Command {
     .option("--seeds <n>", "number of seeds instead of the study's", positiveInteger)
     .addOption(precisionOption("what products multiply instead of the study's"))
     .option("--micro-batch <n>", "examples looked at together instead of the study's", positiveInteger)
+    .option("--gradient-noise", "measure the gradient noise scale, by micro-batches or several ranks")
     .option("--no-figures", "don't draw figures and the HTML page")
     .option("--rows", "with --json: every measured row of every run too")
     .option("--share <k/n>", "train the k-th of n shares of the runs alone, and draw nothing", share)
@@ -81,6 +82,7 @@ interface Parsed extends Common, Backend {
   readonly seeds?: number;
   readonly precision?: "float32" | "bfloat16";
   readonly microBatch?: number;
+  readonly gradientNoise?: boolean;
   readonly figures: boolean;
   readonly rows?: boolean;
   readonly share?: ReturnType<typeof share>;
@@ -146,10 +148,10 @@ function wordsOf(command: Command): readonly (readonly string[])[] {
 }
 
 function requestOf(options: Parsed, words: LaunchRequest["words"]): LaunchRequest {
-  const { name, epochs, steps, seeds, microBatch, precision, cpusPerTask } = options;
+  const { name, epochs, steps, seeds, microBatch, gradientNoise, precision, cpusPerTask } = options;
   const { gpus, mem, time, partition, account, qos } = options;
   return {
-    overrides: { name, epochs, steps, seeds, microBatch, precision },
+    overrides: { name, epochs, steps, seeds, microBatch, gradientNoise, precision },
     out: options.out,
     workers: options.workers,
     fresh: options.fresh ?? false,

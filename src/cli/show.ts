@@ -31,9 +31,13 @@ function runTable({ runs, record }: StoredStudy, { style }: Output): string {
     ...new Set(record.optimizers.flatMap((grid) => Object.keys(grid.hyperparameters))),
   ].filter((name) => new Set(record.optimizers.flatMap((grid) => grid.hyperparameters[name] ?? [])).size > 1);
   const measured = new Set(runs.flatMap((run) => Object.keys(run.summary?.final ?? {})));
-  const metrics = ["trainLoss", "validationLoss", "validationAccuracy", "testAccuracy"].filter((metric) =>
-    measured.has(metric),
-  );
+  const metrics = [
+    "trainLoss",
+    "validationLoss",
+    "validationAccuracy",
+    "testAccuracy",
+    "gradientNoiseScale",
+  ].filter((metric) => measured.has(metric));
   const rows = runs.map((run) => {
     const { configuration, summary } = run;
     return [

@@ -1,6 +1,7 @@
 /** `slalom train`: one run without a study file; its loss over the steps, and how it ended. */
 import type { BackendChoice } from "../launch/backendChoice.js";
 import { loadStudy, type TrainArguments, type TrainSource } from "../launch/studySource.js";
+import { batchVerdict, courseInWords, noiseCourse, verdictInWords } from "../report/noise.js";
 import { duration, integer, metricName } from "../report/words.js";
 import type { RunSummary, StoredRun } from "../runs/index.js";
 import type { AverageArgument, TargetArgument } from "./arguments.js";
@@ -73,6 +74,19 @@ function printRun(run: StoredRun, { study }: TrainedStudy, output: Output): void
   output.text(`${style.bold(study.title)}\n${style.dim(wrapped(facts.join(" · "), output.width))}\n`);
   output.text(lossTable(run, output));
   if (run.summary) output.text(`\n${ending(run.summary, output)}`);
+  const noise = noiseLine(run);
+  if (noise) output.text(wrapped(noise, output.width));
+}
+
+/** What the measured noise of the gradient says of the batch. */
+function noiseLine(run: StoredRun): string | undefined {
+  const { batchSize } = run.configuration;
+  const course = noiseCourse([run]);
+  if (course === undefined || batchSize === undefined) return undefined;
+  const measured = `gradient noise scale: ${courseInWords(course)}`;
+  if (course.last === undefined) return measured;
+  const verdict = batchVerdict(batchSize, course.last);
+  return `${measured}; batches of ${integer(batchSize)} are ${verdict.place} it: ${verdictInWords(verdict)}`;
 }
 
 /** Rows of the table, its first and last among them. */
@@ -105,7 +119,10 @@ function lossTable(run: StoredRun, { style }: Pick<Output, "style">): string {
   return columns(lines, { header, align: header.map(() => "right" as const), style });
 }
 
-const metricOrder = ["trainLoss", "validationLoss", "validationAccuracy", "testLoss", "testAccuracy"];
+const metricOrder = [
+  ...["trainLoss", "validationLoss", "validationAccuracy", "testLoss", "testAccuracy"],
+  "gradientNoiseScale",
+];
 
 /** A parameter keeps its own name: W is not w. */
 const columnName = (metric: string): string =>

@@ -1,4 +1,4 @@
-/** What ranks are measured and certified at: one setting and seed of a study, in whole batches that they share. */
+/** What ranks are measured and certified at: one setting and seed of a study, in whole batches that they share, and no more. */
 import { SlalomError } from "../base/errors.js";
 import type { RunConfiguration } from "../runs/index.js";
 import type { LaneTraining } from "../train/index.js";
@@ -34,5 +34,6 @@ export async function rankTraining(
   const { configuration } = all.find((one) => one.choice === choice)!;
   const task = { choice, seed: configuration.seed, configurations: [configuration] };
   const { microBatch: _parts, ...training } = laneTraining(study, dataset, task);
-  return { configuration, training, batchSize };
+  // Whole batches of one rank tell no noise.
+  return { configuration, training: { ...training, gradientNoise: false }, batchSize };
 }

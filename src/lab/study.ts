@@ -50,8 +50,8 @@ export interface StudyOptions {
   /** Whether rows hold the metrics of the training batches too, as "trainAccuracy"; by default false. */
   readonly trainMetrics?: boolean;
   /**
-   * Whether rows hold the gradient noise that the micro-batches of each batch tell, as "gradientNoiseScale" and what it
-   * is made of; by default false. It needs a `microBatch` of at most half a batch.
+   * Whether rows hold the gradient noise that the parts of each batch tell, as "gradientNoiseScale" and what it is made of;
+   * by default false. The parts are micro-batches, of at most half a batch, or else the shares of two ranks or more.
    */
   readonly gradientNoise?: boolean;
   /**

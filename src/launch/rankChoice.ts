@@ -26,7 +26,9 @@ export async function predictRanks(study: Study, most: number): Promise<RankPred
   const dataset = await study.problem.dataset?.load();
   if (!dataset) return { best: 1, speedup: 1 };
   const sizes = [study.batchSize, study.microBatch];
-  const training = laneTraining(study, dataset, { choice: 0, seed: 0, configurations: [] });
+  const task = { choice: 0, seed: 0, configurations: [] };
+  // Whole batches of one rank tell no noise, and it is next to nothing of a step.
+  const training = { ...laneTraining(study, dataset, task), gradientNoise: false };
   const peaks = measuredPeaks();
   const predictedS = async (ranks: number): Promise<number> => {
     const { program, partsAt } = laneProgram(training, 1, ranks);

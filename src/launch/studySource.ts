@@ -35,6 +35,7 @@ export interface StudyOverrides {
   readonly seeds?: number;
   readonly precision?: "float32" | "bfloat16";
   readonly microBatch?: number;
+  readonly gradientNoise?: boolean;
 }
 
 export interface TrainArguments
@@ -45,6 +46,7 @@ export interface TrainArguments
     | "epochs"
     | "batchSize"
     | "microBatch"
+    | "gradientNoise"
     | "shuffle"
     | "dtype"
     | "precision"
@@ -135,7 +137,7 @@ function trainStudy({
 
 function overridden(
   original: Study,
-  { name, epochs, steps, seeds, microBatch, precision }: StudyOverrides,
+  { name, epochs, steps, seeds, microBatch, gradientNoise, precision }: StudyOverrides,
 ): Study {
   const budget =
     epochs !== undefined || steps !== undefined
@@ -148,6 +150,7 @@ function overridden(
     seeds: seeds ?? original.seeds,
     precision: precision ?? original.precision,
     ...(microBatch !== undefined && { microBatch }),
+    ...(gradientNoise !== undefined && { gradientNoise }),
   });
 }
 

@@ -6,6 +6,7 @@ import type { Chart, ChartSection } from "./charts/chart.js";
 import { comparisonChart } from "./charts/comparison.js";
 import { convergenceChart, overlayChart } from "./charts/convergence.js";
 import { distanceChart } from "./charts/distance.js";
+import { gradientNoiseChart } from "./charts/gradientNoise.js";
 import { heatMapChart } from "./charts/heatMap.js";
 import { learningChart } from "./charts/learning.js";
 import { confusionChart, filtersChart } from "./charts/model.js";
@@ -97,6 +98,7 @@ function chartsOf(analysis: StudyAnalysis): Chart[] {
       confusionChart(setting),
       filtersChart(setting),
     ]),
+    gradientNoiseChart(analysis),
     ...analysis.optimizers.flatMap((optimizer) =>
       metrics.map((metric) => convergenceChart(analysis, optimizer, metric)),
     ),

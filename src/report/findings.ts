@@ -4,6 +4,7 @@ import { analyse, type ReportOptions, type StudyAnalysis } from "./analysis.js";
 import { divergenceFindings } from "./findings/divergence.js";
 import { earlyStoppingFindings } from "./findings/earlyStopping.js";
 import { fairnessFindings } from "./findings/fairness.js";
+import { gradientNoiseFindings } from "./findings/gradientNoise.js";
 import { optimumFindings, theoryFindings } from "./findings/optimum.js";
 import { rangeFindings } from "./findings/ranges.js";
 import { recommendationFindings, targetFindings } from "./findings/recommendation.js";
@@ -28,6 +29,7 @@ export const findingsFrom = (analysis: StudyAnalysis): Finding[] => [
   ...rangeFindings(analysis),
   ...divergenceFindings(analysis),
   ...earlyStoppingFindings(analysis),
+  ...gradientNoiseFindings(analysis),
   ...theoryFindings(analysis),
   ...optimumFindings(analysis),
   ...fairnessFindings(analysis),

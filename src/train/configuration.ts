@@ -37,7 +37,10 @@ export interface LaneTraining {
   readonly evaluateAtEnd?: readonly SplitName[];
   /** Whether rows hold the metrics of the training batches too, as "trainAccuracy": means over the steps since the last row. */
   readonly trainMetrics?: boolean;
-  /** Whether rows hold the gradient noise that the parts of batches tell: means over the steps since the last evaluation. */
+  /**
+   * Whether rows hold the gradient noise that the parts of batches tell, micro-batches or else the shares of ranks: means
+   * over the steps since the last evaluation.
+   */
   readonly gradientNoise?: boolean;
   /** Whether the sink gets what a lane has learned when it ends. */
   readonly keepModel?: boolean;

@@ -56,12 +56,15 @@ export class Examples {
     };
   }
 
-  /** The share of a step's batch that a part of it has on all ranks. */
-  shareOf(step: Tensor, part: Tensor, dtype: g.DType): Tensor | number {
+  /**
+   * The share of a step's batch that a part of it has on all ranks, or this rank where it is taken whole; that of one
+   * example for a rank that has none.
+   */
+  shareOf(step: Tensor, part: Tensor | undefined, dtype: g.DType): Tensor | number {
     const { examples } = this.batchOf(step);
-    const size = this.sizes.part;
+    const [size, number] = part ? [this.sizes.part, part] : [this.sizes.own, g.rank()];
     if (typeof examples === "number") return size / examples;
-    const own = g.minimum(g.sub(examples, g.mul(part, size)), size);
+    const own = g.maximum(g.minimum(g.sub(examples, g.mul(number, size)), size), 1);
     return g.div(g.cast(own, dtype), g.cast(examples, dtype));
   }
 

@@ -4,7 +4,7 @@
  * "An empirical model of large-batch training", 2018, https://arxiv.org/abs/1812.06162.
  */
 import { SlalomError } from "../base/errors.js";
-import { type BatchSizes, examplesAt, partsAt } from "./batchSizes.js";
+import { type BatchSizes, examplesAt } from "./batchSizes.js";
 import { hasExactLoss, type LaneTraining } from "./configuration.js";
 
 /** The mean gradient of so many examples. */
@@ -56,6 +56,12 @@ export function gradientNoise(few: GradientOf, many: GradientOf): GradientNoise 
 export const noiseScale = ({ gradientSquare, gradientVariance }: GradientNoise): number | undefined =>
   gradientSquare > 0 ? Math.max(0, gradientVariance) / gradientSquare : undefined;
 
+/**
+ * Examples of a part of a batch, whose mean gradient is looked at by itself: of a micro-batch, or of a rank's share where
+ * batches are taken whole.
+ */
+const partSize = ({ batch, part, own }: BatchSizes): number => (part < batch ? part : own);
+
 /** Traces of a step; no metric has such a name. */
 export const squareTraces = { parts: "gradient/parts", batch: "gradient/batch" } as const;
 
@@ -71,7 +77,7 @@ export function noiseOfStep(
 ): GradientNoise | undefined {
   const { count } = dataset!.train;
   const examples = examplesAt(sizes, count, step);
-  const parts = partsAt(sizes, count, step);
+  const parts = Math.ceil(examples / partSize(sizes));
   if (parts === 1) return undefined;
   // Of a loss that is a sum the gradient is that of as many examples.
   const unit = problem.reduction === "sum" ? examples ** 2 : 1;
@@ -105,11 +111,12 @@ export function checkNoise(training: LaneTraining, sizes: BatchSizes | undefined
   const refuse = (received: string): never => {
     throw new SlalomError(
       "option",
-      `training: gradientNoise compares the parts of a batch, and ${received}; expected batches that are drawn from the training data, and a microBatch of at most half of one.`,
+      `training: gradientNoise compares the parts of a batch, and ${received}; expected batches that are drawn from the training data, and a microBatch of at most half of one, or several ranks.`,
     );
   };
   if (!sizes) refuse(`the problem "${training.problem.name}" has no data`);
   else if (hasExactLoss(training) || sizes.batch >= training.dataset!.train.count)
     refuse(`each batch is all of the ${training.dataset!.train.count} training examples`);
-  else if (sizes.part === sizes.batch) refuse(`the batches of ${sizes.batch} examples are taken whole`);
+  else if (partSize(sizes) === sizes.batch)
+    refuse(`one rank takes the batches of ${sizes.batch} examples whole`);
 }

@@ -149,11 +149,11 @@ class Builder {
 
   private ofParts(): Pick<LaneProgram, "partsAt" | "noiseAt"> {
     const { training, examples } = this;
-    if (!examples?.areParts) return {};
+    if (!examples) return {};
     const { sizes } = examples;
     const { count } = training.dataset!.train;
     return {
-      partsAt: (step) => partsAt(sizes, count, step),
+      ...(examples.areParts && { partsAt: (step) => partsAt(sizes, count, step) }),
       ...(training.gradientNoise && {
         noiseAt: (step, squares) => noiseOfStep(training, sizes, step, squares),
       }),
@@ -262,8 +262,11 @@ class Builder {
     return {
       means: {
         ...Object.fromEntries(means.map(([name, ofRank]) => [name, this.overRanks(ofRank)])),
-        ...(this.training.gradientNoise &&
-          part && { [squareTraces.parts]: this.partSquare(gradients, part) }),
+        ...(this.training.gradientNoise && {
+          [squareTraces.parts]: part
+            ? this.partSquare(gradients, part)
+            : this.overRanks(this.partSquare(ofRank)),
+        }),
       },
       gradients: Object.fromEntries(Object.keys(parameters).map((name, i) => [name, gradients[i]])),
       state,
@@ -271,10 +274,10 @@ class Builder {
   }
 
   /**
-   * The squared norm of the mean gradient of a part's examples, weighted by the part's share of the batch: what is given is
-   * the share times that gradient.
+   * The squared norm of the mean gradient of the examples of a part, or without parts of this rank, weighted by their share
+   * of the batch: what is given is the share times that gradient.
    */
-  private partSquare(gradients: readonly Tensor[], part: Tensor): Tensor {
+  private partSquare(gradients: readonly Tensor[], part?: Tensor): Tensor {
     return g.div(squaredNorm(gradients), this.examples!.shareOf(this.step, part, this.training.dtype));
   }
 

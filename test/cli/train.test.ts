@@ -123,6 +123,31 @@ describe("slalom train", () => {
     expect((await json(folder.path, `${words.replace("20", "21")} --fresh`)).runs[0].stepsDone).toBe(21);
   });
 
+  it("measures the gradient noise scale on the way, and says what it means for the batch", async () => {
+    const words =
+      "train mnist-softmax -O sgd -s lr=0.5 --batch 100 --steps 40 --evaluate-every 20 --gradient-noise";
+    const { code, out } = await slalom(folder.path, `${words} --micro-batch 10 --name noisy`);
+    expect(code).toBe(0);
+    expect(out).toMatch(/\n *step .*gradient noise scale\n/);
+    const said = out.replaceAll(/\s+/g, " ");
+    expect(said).toMatch(
+      /gradient noise scale: [\d,.]+ examples at first, [\d,.]+ examples at the end; batches of 100 are (well below|near|well above) it: twice as large they would take 0\.\d+ times as many steps/,
+    );
+    const [run] = (await json(folder.path, "show noisy --rows")).runs;
+    expect(run.rows?.gradientNoiseScale.step).toEqual([20, 40]);
+    const [square, variance, scale] = ["Square", "Variance", "NoiseScale"].map(
+      (name) => run.final[`gradient${name}`],
+    );
+    expect(variance).toBeGreaterThan(0);
+    expect(scale).toBeCloseTo(variance / square, 6);
+    const shown = (await slalom(folder.path, "show noisy --runs")).out;
+    expect(shown).toContain("Gradient noise scale at the best settings: ");
+    expect(shown).toMatch(/seed +status .*gradient noise scale +time\n/);
+    const refused = await slalom(folder.path, words);
+    expect(refused.code).toBe(2);
+    expect(refused.err).toContain("one rank takes the batches of 100 examples whole; expected");
+  });
+
   it("trains on MNIST in its own order, with validation and test twice within an epoch", async () => {
     const [run] = (
       await json(

@@ -45,4 +45,6 @@ test("one rank is chosen without data, for a batch that is not divisible, and fo
   ).toEqual(alone);
   expect(await predictRanks(small(31), 2)).toEqual(alone);
   expect(await predictRanks(small(30), 2)).toEqual(alone);
+  // One rank could not tell the noise of whole batches; what is predicted are steps.
+  expect(await predictRanks({ ...small(30), gradientNoise: true }, 2)).toEqual(alone);
 });

@@ -150,6 +150,59 @@ describe("the rows of a training", () => {
     }
   });
 
+  test.each([2, 3])("tell it by the shares of %i ranks, where batches are taken whole", async (ranks) => {
+    // On three ranks the last one has no example of the last batch; on two it leaves a single part, which tells nothing.
+    const training = await still({ microBatch: undefined });
+    const gradients = gradientsAtZero(training.dataset);
+    const told = cut(gradients, 36).filter((batch) => batch.length > 36 / ranks);
+    const expected = meanNoise(told.map((batch) => estimate(batch, cut(batch, 36 / ranks))));
+    const { rows } = await train(training, backends[ranks - 1]);
+    const evaluated = rows[0].filter((row) => "gradientSquare" in row);
+    expect(evaluated.map(({ step }) => step)).toEqual([3, 6]);
+    for (const row of evaluated) {
+      expect(row.gradientSquare).toBeCloseTo(expected.gradientSquare, 12);
+      expect(row.gradientVariance).toBeCloseTo(expected.gradientVariance, 12);
+    }
+    const micro = await train(await still(), backends[ranks - 1]);
+    const alone = await train(await still(), backends[0]);
+    expect(greatestDifference(alone.rows[0], micro.rows[0])).toBeLessThanOrEqual(1e-11);
+  });
+
+  test.each([
+    ["five micro-batches", 8, 1],
+    ["the shares of two ranks", undefined, 2],
+  ])("converge to tr(Sigma) / |G|^2 of a linear model, by %s", async (_, microBatch, ranks) => {
+    const count = 400;
+    const inputs = Array.from({ length: count }, (_, n) => [Math.sin(n * n), Math.cos(3 * n * n)]);
+    const targets = inputs.map(([a, b], n) => 1 + a - 2 * b + 0.5 * Math.sin(7 * n * n));
+    const source = sourceOf(regression({ name: "plane", inputs, targets }));
+    const training: LaneTraining = {
+      ...(await classifying(sgd({ lr: 0 }), { ...asked, dataset: await source.load() })),
+      problem: regressionProblem({ dataset: source, model: perceptron({ hidden: [] }) }),
+      evaluate: [],
+      batchSize: 40,
+      microBatch,
+      steps: 1000,
+      evaluateEvery: 1000,
+      recordEvery: 0,
+    };
+    const { rows, outcomes } = await train(training, backends[ranks - 1]);
+    const [w, b] = ["dense1.weight", "dense1.bias"].map((name) => outcomes[0].parameters![name]);
+    // Of (w x + b - y)^2.
+    const gradients = inputs.map((x, n) => {
+      const error = 2 * (w[0] * x[0] + w[1] * x[1] + b[0] - targets[n]);
+      return [error * x[0], error * x[1], error];
+    });
+    const mean = meanOf(gradients);
+    const square = squareOf(mean);
+    const variance =
+      gradients.reduce((sum, own) => sum + squareOf(own.map((x, i) => x - mean[i])), 0) / (count - 1);
+    const [row] = rows[0].filter((one) => "gradientNoiseScale" in one);
+    expect(row.gradientVariance / variance).toBeCloseTo(1, 1);
+    expect(row.gradientSquare / square).toBeCloseTo(1, 1);
+    expect(row.gradientNoiseScale / (variance / square)).toBeCloseTo(1, 1);
+  });
+
   test("leave out batches of a single part", async () => {
     // The last batch has 10 examples.
     const training = await still({ batchSize: 40, microBatch: 20, evaluateEvery: 1, steps: 3 });
@@ -234,7 +287,7 @@ describe("the rows of a training", () => {
 
 describe("trainings that can't tell their noise are refused", () => {
   const remedy =
-    "; expected batches that are drawn from the training data, and a microBatch of at most half of one.";
+    "; expected batches that are drawn from the training data, and a microBatch of at most half of one, or several ranks.";
   const mistakes: [string, () => LaneTraining | Promise<LaneTraining>, string][] = [
     [
       "without data",
@@ -242,9 +295,9 @@ describe("trainings that can't tell their noise are refused", () => {
       `the problem "linear-regression" has no data${remedy}`,
     ],
     [
-      "whole batches",
+      "whole batches of one rank",
       () => classifying(sgd(), { ...asked, microBatch: 36 }),
-      `the batches of 36 examples are taken whole${remedy}`,
+      `one rank takes the batches of 36 examples whole${remedy}`,
     ],
     [
       "all of the data",

@@ -176,6 +176,7 @@ function domainOf(
   if (values.length === 0) return undefined;
   const least = values.reduce((a, b) => Math.min(a, b));
   const most = values.reduce((a, b) => Math.max(a, b));
+  if (least === most) return undefined;
   // Diverged runs are named in the top rows.
   const named = Math.max(
     ...panels.map((panel) => panel.series.filter(({ divergedAt }) => divergedAt !== undefined).length),
