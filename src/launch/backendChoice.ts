@@ -20,6 +20,18 @@ export type BackendName = (typeof backendNames)[number];
 const backendNames = ["cpu", "reference", "null"] as const;
 
 /**
+ * The backend as it describes itself: what it is and what it needs. No thread is started, and of several processes none
+ * meets the others.
+ * @throws SlalomError as `makeBackend` does
+ */
+export async function describeBackend(choice: BackendChoice): Promise<Omit<Backend, "compile">> {
+  if (choice.backend !== "cpu") return makeBackend(choice);
+  const { gemm, ranks = 1, world } = choice;
+  const { describeCpuBackend } = await import("../backends/cpu/index.js");
+  return describeCpuBackend({ gemm, ranks, processes: world?.size ?? 1 });
+}
+
+/**
  * Makes the backend in the calling thread; of several processes each makes its own.
  * @throws SlalomError "library" where a forced library can't be had, "option" for ranks that a backend does not have
  */

@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { SlalomError } from "../base/errors.js";
 import type { ExecutionHooks, Executor, Study, Task } from "../lab/index.js";
-import { type BackendChoice, makeBackend } from "./backendChoice.js";
+import { type BackendChoice, describeBackend } from "./backendChoice.js";
 import type { FromWorker, SentError, ToWorker, WorkerStart } from "./messages.js";
 import { fingerprintOf, type StudySource } from "./studySource.js";
 
@@ -57,7 +57,7 @@ export async function openWorkers({ backend, count = coreCount() }: WorkersOptio
       `${count} worker${count === 1 ? "" : "s"} of ${ranks} ranks were asked for, and this machine gives ${coreCount()} core${coreCount() === 1 ? "" : "s"}; expected workers times ranks of at most that. Ranks that wait for a core make all others wait.`,
     );
   }
-  const seen = await labelOf(backend);
+  const seen = await describeBackend(backend);
   let members: readonly Member[] = [];
   const close = async (): Promise<void> => {
     // Other processes wait to be told, also where there was nothing to train.
@@ -80,20 +80,6 @@ export async function openWorkers({ backend, count = coreCount() }: WorkersOptio
         if (tasks.length > 0) await execute(await started(), source, study, tasks, hooks);
       },
     }),
-  };
-}
-
-/** What a worker's backend will be, without other processes: they meet once, where it is made. */
-async function labelOf({ world, ...own }: BackendChoice): Promise<Executor["backend"]> {
-  const { name, description, memoryOf, ranks = 1 } = await makeBackend(own);
-  const processes = world?.size ?? 1;
-  const all = `, ${ranks * processes} ranks, ${processes} processes)`;
-  return {
-    name,
-    description: world ? description.replace(/(, \d+ ranks)?\)$/, all) : description,
-    ranks: ranks * processes,
-    processes,
-    ...(memoryOf && { memoryOf }),
   };
 }
 

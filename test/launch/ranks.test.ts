@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { expect, test } from "vitest";
 import { study } from "../../src/lab/index.js";
-import { makeBackend } from "../../src/launch/backendChoice.js";
+import { describeBackend, makeBackend } from "../../src/launch/backendChoice.js";
 import { predictRanks } from "../../src/launch/rankChoice.js";
 import { openWorkers } from "../../src/launch/threads.js";
 import { blobs } from "../../src/learn/datasets/index.js";
@@ -36,6 +36,28 @@ test("only the cpu backend has ranks", async () => {
   const backend = await makeBackend({ backend: "cpu", gemm: "wasm", ranks: 2 });
   expect(backend.ranks).toBe(2);
   expect(backend.description).toContain("2 ranks");
+});
+
+test("a backend says how many ranks and processes it has, before it meets any of them", async () => {
+  const environment = {};
+  const world = { rank: 0, size: 3, environment };
+  const { description, ranks, processes } = await describeBackend({
+    backend: "cpu",
+    gemm: "wasm",
+    ranks: 2,
+    world,
+  });
+  expect(description).toMatch(/^cpu \(WebAssembly .*, \d+ cores, 6 ranks, 3 processes\)$/);
+  expect({ ranks, processes }).toEqual({ ranks: 6, processes: 3 });
+  for (const ranks of [1, 2]) {
+    const choice = { backend: "cpu", gemm: "wasm", ranks } as const;
+    const { compile: _compile, close: _close, memoryOf: _memory, ...made } = await makeBackend(choice);
+    expect(await describeBackend(choice)).toMatchObject(made);
+  }
+  expect(await describeBackend({ backend: "null", gemm: "auto" })).toMatchObject({ name: "null" });
+  await expect(describeBackend({ backend: "reference", gemm: "auto", world })).rejects.toThrow(
+    "backend reference: received 3 ranks; expected 1. Only the cpu backend has more.",
+  );
 });
 
 test("one rank is chosen without data, for a batch that is not divisible, and for a tiny problem", async () => {

@@ -45,23 +45,13 @@ export interface CpuBackend extends Backend {
  */
 export function cpuBackend(options: CpuBackendOptions = {}): CpuBackend {
   const parts = partsOf("cpuBackend", options);
-  const { gemm, convolution, followers, threads, patienceMs, features } = parts;
+  const { gemm, followers, patienceMs } = parts;
   const { communicator } = options;
   const processes = communicator && new Processes(communicator, patienceMs);
-  const count = communicator?.size ?? 1;
-  const ranks = threads * count;
-  const found = [
-    [gemm.title, gemm.version].filter(Boolean).join(" "),
-    features.relaxedSimd ? "relaxed SIMD" : "SIMD",
-    `${availableParallelism()} cores`,
-    ...(ranks > 1 ? [`${ranks} ranks`] : []),
-    ...(count > 1 ? [`${count} processes`] : []),
-  ];
+  const description = descriptionOf(parts, communicator?.size ?? 1);
+  const { ranks, processes: count } = description;
   return {
-    name: "cpu",
-    description: `cpu (${found.join(", ")})`,
-    ranks,
-    processes: count,
+    ...description,
     compile(program) {
       const needed = program.ranks ?? 1;
       if (needed !== 1 && needed !== ranks) {
@@ -74,14 +64,48 @@ export function cpuBackend(options: CpuBackendOptions = {}): CpuBackend {
       checkPrecision(plan, gemm);
       return new CpuExecutable(plan, program.traceCapacity, { ...parts, ...(processes && { processes }) });
     },
-    memoryOf: (plan) => ({
-      workspaceBytes: memoryLayout(plan, { gemm, convolution }).bytes - plan.arenaBytes,
-      mostBytes: mostMemoryBytes,
-    }),
     close: async () => {
       processes?.close();
       await followers?.close();
     },
+  };
+}
+
+/** What a backend is and needs, which is known before it starts anything. */
+export type CpuBackendDescription = Omit<CpuBackend, "compile" | "close">;
+
+/**
+ * What `cpuBackend` says of itself in a world of so many processes, 1 by default; no other process is spoken to.
+ * @throws SlalomError as `cpuBackend` does
+ */
+export function describeCpuBackend({
+  processes = 1,
+  ...options
+}: Omit<CpuBackendOptions, "communicator"> & { readonly processes?: number } = {}): CpuBackendDescription {
+  return descriptionOf(partsOf("describeCpuBackend", options), processes);
+}
+
+function descriptionOf(
+  { gemm, convolution, features, threads }: ReturnType<typeof partsOf>,
+  processes: number,
+): CpuBackendDescription & Required<Pick<CpuBackend, "ranks" | "processes">> {
+  const ranks = threads * processes;
+  const found = [
+    [gemm.title, gemm.version].filter(Boolean).join(" "),
+    features.relaxedSimd ? "relaxed SIMD" : "SIMD",
+    `${availableParallelism()} cores`,
+    ...(ranks > 1 ? [`${ranks} ranks`] : []),
+    ...(processes > 1 ? [`${processes} processes`] : []),
+  ];
+  return {
+    name: "cpu",
+    description: `cpu (${found.join(", ")})`,
+    ranks,
+    processes,
+    memoryOf: (plan) => ({
+      workspaceBytes: memoryLayout(plan, { gemm, convolution }).bytes - plan.arenaBytes,
+      mostBytes: mostMemoryBytes,
+    }),
   };
 }
 
