@@ -1,5 +1,6 @@
 /** The commands about trainings that several ranks share, with their options and help. */
 import { Command, Option } from "commander";
+import type { BatchRule } from "../learn/schedules/index.js";
 import { positiveInteger, positiveIntegers } from "./arguments.js";
 import {
   type Backend,
@@ -11,6 +12,7 @@ import {
   outputFor,
   store,
 } from "./commonOptions.js";
+import { batchRules, type GoalArgument, goal, positiveNumber } from "./scaleArguments.js";
 
 export function certify(onExit: OnExit): Command {
   const command = new Command("certify")
@@ -61,6 +63,22 @@ export function scale(onExit: OnExit): Command {
           .default("strong"),
       )
       .option("--steps <n>", "updates of the trainings that certify (default: 20)", positiveInteger)
+      .option(
+        "--target <value>",
+        "also trains each batch size until the validation accuracy (or metric=value) is there",
+        goal,
+      )
+      .option(
+        "--rule <rule,...>",
+        "how the learning rate follows the batch: kept, linear with a warm-up, sqrt (default: all)",
+        batchRules,
+      )
+      .option(
+        "--epochs <n>",
+        "where trainings to the target end at the latest (default: the study's)",
+        positiveInteger,
+      )
+      .option("--warmup <epochs>", "warm-up of the linear rule (default: 1)", positiveNumber)
       .addOption(
         new Option("--gemm <library>", "matrix products: the best that is found, or one of your choice")
           .choices(["auto", "onednn", "cblas", "wasm"])
@@ -68,18 +86,37 @@ export function scale(onExit: OnExit): Command {
       ),
   );
   store(command);
-  example(command, "slalom scale my-study.ts --ranks 1,2,4 --batch 50,500 --mode weak");
+  example(
+    command,
+    "slalom scale my-study.ts --ranks 1,2,4 --batch 50,500 --mode weak",
+    "slalom scale my-study.ts --ranks 1,2 --batch 50,500 --target 0.99 --rule kept,linear --epochs 30",
+  );
   interface Parsed extends Common, Pick<Backend, "gemm"> {
     ranks: number[];
     batch?: number[];
     mode: "strong" | "weak";
     steps?: number;
+    target?: GoalArgument;
+    rule?: BatchRule[];
+    epochs?: number;
+    warmup?: number;
     out: string;
   }
-  return command.action(async (path: string, { ranks, batch, mode, steps, gemm, out, ...rest }: Parsed) => {
+  return command.action(async (path: string, options: Parsed) => {
+    const { ranks, batch, mode, steps, gemm, out, epochs, warmup, rule } = options;
+    for (const name of ["rule", "epochs", "warmup"] as const) {
+      if (options.target === undefined && options[name] !== undefined)
+        command.error(`error: --${name} is about trainings to a target; give --target too`);
+    }
     const { scaleStudies } = await import("./scale.js");
-    const output = await outputFor(rest);
+    const output = await outputFor(options);
+    const target = options.target && {
+      goal: options.target,
+      rules: rule ?? (["kept", "linear", "squareRoot"] as const),
+      epochs,
+      warmupEpochs: warmup,
+    };
     const backend = { backend: "cpu", gemm } as const;
-    onExit(await scaleStudies(path, { backend, mode, ranks, batchSizes: batch, steps, out }, output));
+    onExit(await scaleStudies(path, { backend, mode, ranks, batchSizes: batch, steps, target, out }, output));
   });
 }

@@ -12,6 +12,7 @@ import { writeInitialValues } from "../train/initialValues.js";
 import { type Certificate, certify } from "./certificate.js";
 import { rankTraining } from "./rankTraining.js";
 import type { Study } from "./study.js";
+import type { TargetStudy } from "./targetTraining.js";
 import { configurationsOf } from "./tasks.js";
 
 export type ScalingMode = "strong" | "weak";
@@ -47,6 +48,8 @@ export interface ScalingStudy {
   readonly backend: string;
   readonly date: string;
   readonly curves: readonly ScalingCurve[];
+  /** How far the same batch sizes must train, where that was asked for. */
+  readonly target?: TargetStudy;
 }
 
 export interface ScaleOptions {

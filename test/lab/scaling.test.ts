@@ -10,7 +10,7 @@ import { blobs } from "../../src/learn/datasets/index.js";
 import { perceptron } from "../../src/learn/models/index.js";
 import { adam } from "../../src/learn/optimizers/index.js";
 import { classificationProblem } from "../../src/learn/problems/index.js";
-import { scalingFigure } from "../../src/report/scaling.js";
+import { scalingFigure } from "../../src/report/scaling/speedup.js";
 import { decode } from "../../src/runs/json.js";
 
 const root = mkdtempSync(join(tmpdir(), "slalom-scaling-"));

@@ -1,7 +1,7 @@
 /** A scaling study as a figure. */
-import { SlalomError } from "../base/errors.js";
-import { type ConvergenceSeries, convergenceFigure } from "../figures/index.js";
-import type { ScalingStudy } from "../lab/scaling.js";
+import { SlalomError } from "../../base/errors.js";
+import { type ConvergenceSeries, convergenceFigure } from "../../figures/index.js";
+import type { ScalingStudy } from "../../lab/scaling.js";
 
 /**
  * Speed-up over ranks, a curve for each batch size, beside the ideal.

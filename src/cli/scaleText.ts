@@ -1,0 +1,91 @@
+/** What `slalom scale` prints: the measured steps, and how far trainings go to a target. */
+import type { ScalingPoint, ScalingStudy } from "../lab/scaling.js";
+import type { TargetStudy, TargetTraining } from "../lab/targetTraining.js";
+import { ruleInWords } from "../report/scaling/words.js";
+import { counted, duration, integer, metricValue, significant, targetInWords } from "../report/words.js";
+import { columns } from "./columns.js";
+import type { Output } from "./output.js";
+
+export const milliseconds = (seconds: number): string => `${(1000 * seconds).toPrecision(3)} ms`;
+
+/** "2 ranks, batch 500: 12.3 ms a step". */
+export const pointText = ({ ranks, batchSize, stepS }: ScalingPoint): string =>
+  `${counted(ranks, "rank")}, batch ${batchSize}: ${milliseconds(stepS.median)} a step`;
+
+export function scalingText(
+  { study, optimizer, mode, backend, curves }: ScalingStudy,
+  { style }: Output,
+): string {
+  const rows = curves.flatMap(({ points }) =>
+    points.map(({ ranks, batchSize, stepS, examplesPerS, speedup, efficiency, certificate }) => [
+      integer(batchSize),
+      `${ranks}`,
+      `${milliseconds(stepS.median)} (${milliseconds(stepS.least)} to ${milliseconds(stepS.greatest)})`,
+      integer(examplesPerS),
+      integer(examplesPerS / ranks),
+      speedup === undefined ? "-" : speedup.toFixed(2),
+      efficiency === undefined ? "-" : `${(100 * efficiency).toFixed(0)} %`,
+      certificate === undefined ? "" : certificate.passed ? "passed" : "FAILED",
+    ]),
+  );
+  const pays = curves.map(({ batchSize, paysUpTo }) => `up to ${paysUpTo} at batch ${integer(batchSize)}`);
+  return [
+    `${style.bold(study)}, ${optimizer}: ${mode} scaling, ${backend}`,
+    columns(rows, {
+      header: ["batch", "ranks", "a step", "examples/s", "a rank", "speed-up", "efficiency", "certificate"],
+      align: ["right", "right", "left", "right", "right", "right", "right", "left"],
+      style,
+    }),
+    `Each step to more ranks gains at least a tenth ${pays.join(", ")}.`,
+  ].join("\n");
+}
+
+/** "batch 500, linear: 4 epochs to validation accuracy ≥ 99 %". */
+export function trainingText({ rule, batchSize, outcome, reached }: TargetTraining, target: string): string {
+  const told = reached ? `${epochsText(reached.epochs)} epochs to ${target}` : outcome;
+  return `batch ${batchSize}, ${ruleInWords(rule)}: ${told}`;
+}
+
+export function targetText(
+  { target, seed, epochs, baseBatchSize, trainings }: TargetStudy,
+  { style }: Output,
+): string {
+  const ranks = [...new Set(trainings.flatMap(({ times }) => times.map((time) => time.ranks)))].sort(
+    (a, b) => a - b,
+  );
+  const rows = trainings.map(
+    ({ rule, batchSize, learningRate, warmupSteps, outcome, reached, best, times }) => [
+      integer(batchSize),
+      ruleInWords(rule),
+      significant(learningRate, 4) +
+        (warmupSteps === undefined ? "" : `, after ${counted(warmupSteps, "step")}`),
+      reached ? epochsText(reached.epochs) : "-",
+      best === undefined
+        ? "-"
+        : `${metricValue(target.metric, best.value)}${outcome === "diverged" ? ", diverged" : ""}`,
+      ...ranks.map((count) => {
+        const time = times.find((one) => one.ranks === count);
+        return time === undefined ? "-" : duration(time.seconds);
+      }),
+    ],
+  );
+  const trainedOn = [...new Set(trainings.map((training) => training.ranks))].sort((a, b) => a - b);
+  return [
+    `To ${targetInWords(target)}, in at most ${counted(epochs, "epoch")}, seed ${seed}; the rules start from batch ${integer(baseBatchSize)}:`,
+    columns(rows, {
+      header: [
+        "batch",
+        "rule",
+        "learning rate",
+        "epochs",
+        "best",
+        ...ranks.map((count) => `time, ${counted(count, "rank")}`),
+      ],
+      align: ["right", "left", "left", "right", "right", ...ranks.map(() => "right" as const)],
+      style,
+    }),
+    `One training for each batch and rule, on ${trainedOn.join(" or ")} ranks; a time is its steps times the measured step of so many ranks, which are certified to train the same. Evaluation and starting are not in it.`,
+  ].join("\n");
+}
+
+const epochsText = (epochs: number): string => significant(epochs, 3);
