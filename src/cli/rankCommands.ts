@@ -1,5 +1,7 @@
 /** The commands about trainings that several ranks share, with their options and help. */
 import { Command, Option } from "commander";
+import type { StepTime } from "../lab/forecast.js";
+import type { Link } from "../lab/links.js";
 import type { BatchRule } from "../learn/schedules/index.js";
 import { positiveInteger, positiveIntegers } from "./arguments.js";
 import {
@@ -12,7 +14,15 @@ import {
   outputFor,
   store,
 } from "./commonOptions.js";
-import { batchRules, type GoalArgument, goal, positiveNumber } from "./scaleArguments.js";
+import {
+  batchRules,
+  type GoalArgument,
+  goal,
+  link,
+  overlapShare,
+  positiveNumber,
+  stepTimes,
+} from "./scaleArguments.js";
 
 export function certify(onExit: OnExit): Command {
   const command = new Command("certify")
@@ -51,9 +61,9 @@ export function scale(onExit: OnExit): Command {
     new Command("scale")
       .description("how much faster a training gets with ranks; each number of them is certified first")
       .argument("<study>", "a study file")
-      .requiredOption(
+      .option(
         "--ranks <n,...>",
-        "numbers of ranks, such as 1,2,4; over all processes",
+        "numbers of ranks to measure, such as 1,2,4; over all processes",
         positiveIntegers,
       )
       .option("--batch <n,...>", "batch sizes (default: the study's)", positiveIntegers)
@@ -79,6 +89,26 @@ export function scale(onExit: OnExit): Command {
         positiveInteger,
       )
       .option("--warmup <epochs>", "warm-up of the linear rule (default: 1)", positiveNumber)
+      .option(
+        "--forecast <n,...>",
+        "also numbers of ranks that are not here, by a model of the step",
+        positiveIntegers,
+      )
+      .option(
+        "--link <link>",
+        "what joins the ranks of the forecast: nvlink, infiniband, ethernet, measured, or alpha=<s>,beta=<s> (default: measured)",
+        link,
+      )
+      .option(
+        "--overlap <share>",
+        "of the backward pass that the forecast's all-reduce runs beside (default: 0)",
+        overlapShare,
+      )
+      .option(
+        "--step <batch=s,...>",
+        "steps of one rank for the forecast, such as 50=0.0004,5000=0.006, in place of --ranks",
+        stepTimes,
+      )
       .addOption(
         new Option("--gemm <library>", "matrix products: the best that is found, or one of your choice")
           .choices(["auto", "onednn", "cblas", "wasm"])
@@ -90,9 +120,11 @@ export function scale(onExit: OnExit): Command {
     command,
     "slalom scale my-study.ts --ranks 1,2,4 --batch 50,500 --mode weak",
     "slalom scale my-study.ts --ranks 1,2 --batch 50,500 --target 0.99 --rule kept,linear --epochs 30",
+    "slalom scale my-study.ts --ranks 1,2 --batch 50,500 --forecast 4,8 --link infiniband",
+    "slalom scale my-study.ts --step 50=0.0004,5000=0.006 --forecast 2,4,8 --link nvlink",
   );
   interface Parsed extends Common, Pick<Backend, "gemm"> {
-    ranks: number[];
+    ranks?: number[];
     batch?: number[];
     mode: "strong" | "weak";
     steps?: number;
@@ -100,23 +132,45 @@ export function scale(onExit: OnExit): Command {
     rule?: BatchRule[];
     epochs?: number;
     warmup?: number;
+    forecast?: number[];
+    link?: Link | "measured";
+    overlap?: number;
+    step?: StepTime[];
     out: string;
   }
   return command.action(async (path: string, options: Parsed) => {
-    const { ranks, batch, mode, steps, gemm, out, epochs, warmup, rule } = options;
-    for (const name of ["rule", "epochs", "warmup"] as const) {
-      if (options.target === undefined && options[name] !== undefined)
-        command.error(`error: --${name} is about trainings to a target; give --target too`);
+    const { ranks, batch, mode, steps, gemm, out, epochs, warmup, rule, overlap, step } = options;
+    checkTogether(command, options, "target", ["rule", "epochs", "warmup"]);
+    checkTogether(command, options, "forecast", ["link", "overlap", "step"]);
+    if ((ranks === undefined) === (step === undefined))
+      command.error("error: expected --ranks to measure, or --step with --forecast; give one of them");
+    checkTogether(command, options, "ranks", ["target", "steps"]);
+    const chosenLink = options.link ?? "measured";
+    const forecast = options.forecast && { ranks: options.forecast, link: chosenLink, overlap };
+    if (forecast && chosenLink === "measured" && Math.max(...(ranks ?? []), 1) === 1)
+      command.error("error: one rank alone has no link to measure; give --link, such as --link infiniband");
+    const output = await outputFor(options);
+    if (forecast && step && chosenLink !== "measured") {
+      const { forecastStudies } = await import("./forecast.js");
+      const given = { ...forecast, link: chosenLink, mode, steps: step, batchSizes: batch, out };
+      return onExit(await forecastStudies(path, given, output));
     }
     const { scaleStudies } = await import("./scale.js");
-    const output = await outputFor(options);
-    const target = options.target && {
-      goal: options.target,
-      rules: rule ?? (["kept", "linear", "squareRoot"] as const),
-      epochs,
-      warmupEpochs: warmup,
-    };
+    const rules = rule ?? (["kept", "linear", "squareRoot"] as const);
+    const target = options.target && { goal: options.target, rules, epochs, warmupEpochs: warmup };
     const backend = { backend: "cpu", gemm } as const;
-    onExit(await scaleStudies(path, { backend, mode, ranks, batchSizes: batch, steps, target, out }, output));
+    const asked = { backend, mode, ranks: ranks!, batchSizes: batch, steps, target, forecast, out };
+    onExit(await scaleStudies(path, asked, output));
   });
+}
+
+/** Ends with wrong usage where options were given that say nothing without another. */
+function checkTogether<T extends string>(
+  command: Command,
+  given: { readonly [K in T]?: unknown },
+  needed: T,
+  names: readonly T[],
+): void {
+  const alone = given[needed] === undefined && names.find((name) => given[name] !== undefined);
+  if (alone) command.error(`error: --${alone} goes with --${needed}; give both`);
 }

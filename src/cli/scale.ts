@@ -1,6 +1,7 @@
 /** `slalom scale`: how much faster a training gets with ranks, with certificates, tables and figures. */
 import { join } from "node:path";
 import { writeFigure } from "../figures/index.js";
+import type { StudyForecast } from "../lab/forecast.js";
 import type { Study } from "../lab/index.js";
 import { keepScaling, type ScalingMode, type ScalingStudy, scale } from "../lab/scaling.js";
 import { type TargetStudy, targetOf, trainToTarget } from "../lab/targetTraining.js";
@@ -11,6 +12,7 @@ import type { BatchRule } from "../learn/schedules/index.js";
 import { scalingFigure } from "../report/scaling/speedup.js";
 import { targetInWords } from "../report/words.js";
 import { exitCodes } from "./exit.js";
+import { type ForecastArguments, forecastFromMeasured, showForecast } from "./forecast.js";
 import type { Output } from "./output.js";
 import type { GoalArgument } from "./scaleArguments.js";
 import { Backends, threadsOf } from "./scaleBackends.js";
@@ -20,7 +22,7 @@ import { followIfTold } from "./training.js";
 export interface ScaleCommandOptions {
   readonly backend: BackendChoice;
   readonly mode: ScalingMode;
-  /** Over all processes. */
+  /** To measure, over all processes. */
   readonly ranks: readonly number[];
   /** The study's own by default. */
   readonly batchSizes?: readonly number[];
@@ -28,6 +30,7 @@ export interface ScaleCommandOptions {
   readonly steps?: number;
   /** How far to train as well, and how; absent: steps are measured alone. */
   readonly target?: TargetArguments;
+  readonly forecast?: ForecastArguments;
   /** Folder of the run store that keeps the result. */
   readonly out: string;
 }
@@ -50,10 +53,13 @@ export async function scaleStudies(
   if (followed !== undefined) return followed;
   const backends = new Backends(options.backend, threads, world);
   const results: ScalingStudy[] = [];
+  const forecasts: StudyForecast[] = [];
   try {
     for (const study of await loadStudies(path)) {
-      const scaling = await scaledStudy(study, options, { backends, output, isFirst: results.length === 0 });
-      const kept = keepScaling(join(options.out, study.name), scaling);
+      if (results.length > 0) output.text("");
+      const scaling = await scaledStudy(study, options, { backends, output });
+      const folder = join(options.out, study.name);
+      const kept = keepScaling(folder, scaling);
       if (isCertified(scaling)) {
         const files = writeFigure(kept.replace(/\.json$/, ""), scalingFigure(scaling));
         output.text(output.style.dim(`Kept as ${kept} and ${files.png}`));
@@ -63,11 +69,17 @@ export async function scaleStudies(
         );
       }
       results.push(scaling);
+      if (options.forecast) {
+        const made = await forecastFromMeasured(study, scaling, options.forecast, backends);
+        output.text("");
+        showForecast(made, folder, output);
+        forecasts.push(made);
+      }
     }
   } finally {
     await backends.close();
   }
-  output.result({ scaling: results });
+  output.result({ scaling: results, ...(options.forecast && { forecasts }) });
   return results.every(isCertified) ? exitCodes.success : exitCodes.failure;
 }
 
@@ -75,11 +87,7 @@ export async function scaleStudies(
 async function scaledStudy(
   study: Study,
   { mode, ranks, steps, target, batchSizes = [study.batchSize as number] }: ScaleCommandOptions,
-  {
-    backends,
-    output,
-    isFirst,
-  }: { readonly backends: Backends; readonly output: Output; readonly isFirst: boolean },
+  { backends, output }: { readonly backends: Backends; readonly output: Output },
 ): Promise<ScalingStudy> {
   const note = (text: string): void => output.note(output.noteStyle.dim(`${study.name}: ${text}`));
   const goal = target && (await targetOf(study, target.goal));
@@ -91,7 +99,7 @@ async function scaledStudy(
     ...(steps !== undefined && { certifySteps: steps }),
     onPoint: (point) => note(pointText(point)),
   });
-  output.text(`${isFirst ? "" : "\n"}${scalingText(measured, output)}`);
+  output.text(scalingText(measured, output));
   if (!target || !goal) return measured;
   const trained: TargetStudy = await trainToTarget(study, {
     target: goal,

@@ -42,7 +42,9 @@ export function scalingText(
 
 /** "batch 500, linear: 4 epochs to validation accuracy ≥ 99 %". */
 export function trainingText({ rule, batchSize, outcome, reached }: TargetTraining, target: string): string {
-  const told = reached ? `${epochsText(reached.epochs)} epochs to ${target}` : outcome;
+  const told = reached
+    ? `${epochsText(reached.epochs)} epoch${reached.epochs === 1 ? "" : "s"} to ${target}`
+    : outcome;
   return `batch ${batchSize}, ${ruleInWords(rule)}: ${told}`;
 }
 

@@ -5,18 +5,15 @@
  * takes statistics of batches, parts are another training: there rounding shows in one whose start is off by the last digit.
  */
 import { dirname, join } from "node:path";
-import { bytesOf } from "../base/dtype.js";
 import { SlalomError } from "../base/errors.js";
-import { sizeOf } from "../base/shape.js";
 import type { Backend } from "../compile/backend.js";
-import type { Program } from "../compile/program.js";
-import { topologicalOrder } from "../graph/traverse.js";
 import type { BuiltProblem } from "../learn/problems/problem.js";
 import { encode, makeFolder, writeWhole } from "../runs/index.js";
-import { type LaneTraining, laneProgram, type ModelValues, stepEntry, trainLanes } from "../train/index.js";
+import { type LaneTraining, laneProgram, type ModelValues, trainLanes } from "../train/index.js";
 import { nudgedStart } from "./nudgedStart.js";
 import { rankTraining } from "./rankTraining.js";
 import type { Study } from "./study.js";
+import { type Summed, summedIn } from "./summed.js";
 
 export interface Certificate {
   readonly study: string;
@@ -31,7 +28,7 @@ export interface Certificate {
   /** Of all steps together. */
   readonly examplesPerRank: number;
   /** What ranks sum in each step: loss, metrics, gradients. */
-  readonly summedPerStep: { readonly tensors: number; readonly bytes: number };
+  readonly summedPerStep: Summed;
   /** Relative to the largest loss, and to the largest element of a parameter. */
   readonly difference: ParityDifference;
   /** What rounding alone makes: the same between one rank and one that sums in parts, or starts a digit off. */
@@ -205,18 +202,6 @@ function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number 
 function leastBound({ dtype, steps }: LaneTraining): number {
   const unit = dtype === "float32" ? 2 ** -24 : 2 ** -53;
   return 8 * unit * steps;
-}
-
-/** Sums over ranks of a step, before they are fused into anything. */
-function summedIn({ entries }: Program): Certificate["summedPerStep"] {
-  const { updates, traces } = entries[stepEntry];
-  const sums = topologicalOrder([...Object.values(updates), ...Object.values(traces)]).filter(
-    ({ op }) => op === "allReduceSum",
-  );
-  return {
-    tensors: sums.length,
-    bytes: sums.reduce((total, { shape, dtype }) => total + sizeOf(shape) * bytesOf(dtype), 0),
-  };
 }
 
 /** The file of a certificate in a study's folder: one for each world and batch size. */

@@ -160,7 +160,10 @@ function timeOf(executable: Executable, steps: number): number {
 /** Gains below this are not worth a rank. */
 const worthwhile = 1.1;
 
-function paysUpTo(points: readonly ScalingPoint[]): number {
+/** The most ranks of which each step up gained at least a tenth, and is certified; of points with rising ranks. */
+export function paysUpTo(
+  points: readonly Pick<ScalingPoint, "ranks" | "examplesPerS" | "speedup">[],
+): number {
   let [last] = points;
   for (const point of points.slice(1)) {
     if (point.speedup === undefined || point.examplesPerS < worthwhile * last.examplesPerS) break;

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import type { StudyForecast } from "../../src/lab/forecast.js";
 import type { ScalingStudy } from "../../src/lab/scaling.js";
 import { decode } from "../../src/runs/json.js";
 import { temporaryFolder } from "../launch/support.js";
@@ -40,7 +41,7 @@ describe("slalom scale", () => {
     expect(out).toContain("To validation accuracy ≥ 60 %, in at most 9 epochs, seed 0");
     expect(out).toMatch(/batch +rule +learning rate +epochs +best +time, 1 rank/);
     expect(out).toMatch(/80 +linear +0\.004, after 10 steps/);
-    expect(err).toMatch(/scaled: batch 80, linear: [\d.]+ epochs to validation accuracy ≥ 60 %/);
+    expect(err).toMatch(/scaled: batch 80, linear: [\d.]+ epochs? to validation accuracy ≥ 60 %/);
     const { curves, target } = kept<ScalingStudy>("strong.json");
     expect(target!.trainings.map(({ batchSize, rule }) => [batchSize, rule])).toEqual([
       [40, "kept"],
@@ -55,8 +56,63 @@ describe("slalom scale", () => {
     expect(existsSync(inStore("strong.png"))).toBe(true);
   }, 60_000);
 
+  test("forecasts from what it measured, and holds that against it", async () => {
+    const { code, out, err } = await slalom(
+      folder.path,
+      "scale study.ts --ranks 1 --batch 20,40 --mode weak --forecast 4 --link alpha=1e-5,beta=1e-9",
+    );
+    expect(code, err).toBe(0);
+    expect(out).toMatch(/Forecast for scaled, Adam: weak scaling\. Not measured: from the measured steps/);
+    expect(out).toMatch(/efficiency +measured +forecast\/measured/);
+    expect(out).toContain("over alpha=1e-5,beta=1e-9: 10 µs a message, 1 GB/s (given)");
+    const made = kept<StudyForecast>("weak-forecast.json");
+    const { curves } = kept<ScalingStudy>("weak.json");
+    expect(made.steps).toEqual(
+      curves.map(({ batchSize, points }) => ({ batchSize, seconds: points[0].stepS.median })),
+    );
+    for (const [i, { points }] of made.curves.entries()) {
+      const { median } = curves[i].points[0].stepS;
+      expect(points.map(({ ranks }) => ranks)).toEqual([1, 4]);
+      expect(points[0].measured).toEqual({ stepS: median, ratio: points[0].stepS / median });
+      expect(points[1].measured).toBeUndefined();
+      expect(points[1].allReduceS).toBeCloseTo(6 * (1e-5 + (made.bytes / 4) * 1e-9), 12);
+    }
+  }, 60_000);
+
+  test("forecasts from steps that were measured elsewhere", async () => {
+    const { code, out, err } = await slalom(
+      folder.path,
+      "scale study.ts --step 50=0.0004,5000=0.006 --forecast 2,8 --link nvlink --overlap 0.5",
+    );
+    expect(code, err).toBe(0);
+    expect(out).toContain("from given steps of one rank");
+    expect(out).toContain("50 % of the backward pass hides it");
+    expect(out).not.toContain("forecast/measured");
+    const { curves, link, stepsFrom, overlap } = kept<StudyForecast>("strong-forecast.json");
+    expect({ name: link.name, stepsFrom, overlap }).toEqual({
+      name: "nvlink",
+      stepsFrom: "given",
+      overlap: 0.5,
+    });
+    expect(curves.map(({ points }) => points.map(({ ranks }) => ranks))).toEqual([
+      [1, 2, 8],
+      [1, 2, 8],
+    ]);
+    expect(curves[0].points[0].stepS).toBeCloseTo(0.0004, 10);
+    expect(curves[1].points[0].stepS).toBeCloseTo(0.006, 10);
+  }, 60_000);
+
   test.each([
-    ["--ranks 1 --rule kept", /--rule is about trainings to a target; give --target too/],
+    ["--batch 40", /expected --ranks to measure, or --step with --forecast; give one of them/],
+    ["--ranks 1 --step 1=1 --forecast 2 --link nvlink", /give one of them/],
+    ["--step 50=0.1 --link nvlink", /--link goes with --forecast; give both/],
+    ["--ranks 1 --forecast 4", /one rank alone has no link to measure; give --link/],
+    ["--ranks 1 --forecast 4 --link wire", /Expected nvlink, infiniband, ethernet, measured/],
+    ["--ranks 1 --forecast 4 --link alpha=1", /such as alpha=2e-6,beta=1e-10/],
+    ["--ranks 1 --forecast 4 --link nvlink --overlap 2", /Expected a share from 0 to 1/],
+    ["--step 50 --forecast 4 --link nvlink", /such as 50=0\.0004,5000=0\.006/],
+    ["--step 50=1 --forecast 4 --link nvlink --target 0.9", /--target goes with --ranks/],
+    ["--ranks 1 --rule kept", /--rule goes with --target; give both/],
     ["--ranks 1 --target soon", /Expected a value, such as "0\.99" or "validationLoss=0\.05"/],
     ["--ranks 1 --target 0.9 --rule cubic", /"cubic" is no rule\. Expected some of kept,linear,sqrt/],
     ["--ranks 1 --target 0.9 --warmup 0", /Expected a number above 0/],

@@ -83,6 +83,7 @@ describe("commands", () => {
     const [command] = words;
     // One takes minutes, the other a network.
     if (command === "tour" || command === "fetch") return [command, "--help"];
+    if (command === "scale" && words.includes("--step")) return [...words];
     if (command === "certify" || command === "scale") return [...words, "--steps", "3"];
     if (command !== "run" && command !== "train") return [...words];
     const kept = words.filter((word, i) => {
