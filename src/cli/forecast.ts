@@ -1,15 +1,18 @@
 /** `slalom scale --forecast`: worlds that are not here, from steps that were measured or given. */
 import { join } from "node:path";
 import { SlalomError } from "../base/errors.js";
-import { forecast, keepForecast, type StepTime, type StudyForecast } from "../lab/forecast.js";
+import { writeFigure } from "../figures/index.js";
+import { forecast, type StepTime, type StudyForecast } from "../lab/forecast.js";
 import type { Study } from "../lab/index.js";
 import type { Link } from "../lab/links.js";
 import { measuredLink } from "../lab/measuredLink.js";
 import { rankTraining } from "../lab/rankTraining.js";
 import type { ScalingMode, ScalingStudy } from "../lab/scaling.js";
+import { keepForecast } from "../lab/scalingStore.js";
 import { summedPerStep } from "../lab/summed.js";
 import { loadStudies } from "../launch/studySource.js";
 import { worldOf } from "../launch/world.js";
+import { forecastFigure } from "../report/scaling/index.js";
 import { duration, integer, listed, significant } from "../report/words.js";
 import { columns } from "./columns.js";
 import { exitCodes } from "./exit.js";
@@ -98,11 +101,12 @@ export async function forecastStudies(
   return exitCodes.success;
 }
 
-/** Says what came of it, and keeps it in the study's folder. */
+/** Says what came of it, keeps it in the study's folder, and draws it there. */
 export function showForecast(made: StudyForecast, folder: string, output: Output): void {
   output.text(forecastText(made, output));
   const kept = keepForecast(folder, made);
-  output.text(output.style.dim(`Kept as ${kept}`));
+  const { png } = writeFigure(kept.replace(/\.json$/, ""), forecastFigure(made));
+  output.text(output.style.dim(`Kept as ${kept} and ${png}`));
 }
 
 function forecastText(made: StudyForecast, { style }: Output): string {

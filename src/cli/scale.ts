@@ -3,14 +3,15 @@ import { join } from "node:path";
 import { writeFigure } from "../figures/index.js";
 import type { StudyForecast } from "../lab/forecast.js";
 import type { Study } from "../lab/index.js";
-import { keepScaling, type ScalingMode, type ScalingStudy, scale } from "../lab/scaling.js";
+import { type ScalingMode, type ScalingStudy, scale } from "../lab/scaling.js";
+import { keepScaling } from "../lab/scalingStore.js";
 import { type TargetStudy, targetOf, trainToTarget } from "../lab/targetTraining.js";
 import type { BackendChoice } from "../launch/backendChoice.js";
 import { loadStudies } from "../launch/studySource.js";
 import { worldOf } from "../launch/world.js";
 import type { BatchRule } from "../learn/schedules/index.js";
-import { scalingFigure } from "../report/scaling/speedup.js";
-import { targetInWords } from "../report/words.js";
+import { scalingFigures } from "../report/scaling/index.js";
+import { listed, targetInWords } from "../report/words.js";
 import { exitCodes } from "./exit.js";
 import { type ForecastArguments, forecastFromMeasured, showForecast } from "./forecast.js";
 import type { Output } from "./output.js";
@@ -61,8 +62,10 @@ export async function scaleStudies(
       const folder = join(options.out, study.name);
       const kept = keepScaling(folder, scaling);
       if (isCertified(scaling)) {
-        const files = writeFigure(kept.replace(/\.json$/, ""), scalingFigure(scaling));
-        output.text(output.style.dim(`Kept as ${kept} and ${files.png}`));
+        const figures = scalingFigures(scaling);
+        for (const { id, svg } of figures) writeFigure(kept.replace(/\.json$/, `-${id}`), svg);
+        const drawn = listed(figures.map(({ id }) => id));
+        output.text(output.style.dim(`Kept as ${kept}, with figures of the same name: ${drawn}`));
       } else {
         output.text(
           output.style.dim(`Kept as ${kept}; not drawn: ranks without a certificate have no speed-up.`),

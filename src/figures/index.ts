@@ -18,6 +18,12 @@ export {
 export type { FigureText } from "./figure.js";
 export { type HeatMapAxis, type HeatMapCell, type HeatMapData, heatMapFigure } from "./heatMap.js";
 export { type GridImage, type ImageGridData, imageGridFigure } from "./imageGrid.js";
+export {
+  type MeasurementPanel,
+  type MeasurementSeries,
+  type MeasurementsData,
+  measurementsFigure,
+} from "./measurements.js";
 export { formatFixed, formatNumber, powerOfTen } from "./numbers.js";
 export { encodePng, type PixelImage } from "./png.js";
 export { rasterize, writeFigure } from "./raster.js";

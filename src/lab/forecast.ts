@@ -10,9 +10,7 @@
  * hide an all-reduce, and it is taken as two thirds of what examples cost: about twice the forward pass. Nothing is known
  * here of ranks that wait for one another, of input, or of memory that ranks share.
  */
-import { join } from "node:path";
 import { SlalomError } from "../base/errors.js";
-import { encode, makeFolder, writeWhole } from "../runs/index.js";
 import { allReduceSeconds, type Link } from "./links.js";
 import { paysUpTo, type ScalingMode } from "./scaling.js";
 
@@ -182,13 +180,4 @@ export interface StudyForecast extends Forecast {
   readonly stepsFrom: string;
   /** ISO 8601. */
   readonly date: string;
-}
-
-/** Keeps it in the study's folder, apart from what was measured, in place of an earlier one of the same mode. */
-export function keepForecast(studyFolder: string, forecast: StudyForecast): string {
-  const folder = join(studyFolder, "scaling");
-  makeFolder(folder);
-  const path = join(folder, `${forecast.mode}-forecast.json`);
-  writeWhole(path, `${encode(forecast)}\n`);
-  return path;
 }

@@ -3,10 +3,8 @@
  * weak scaling gives each rank a batch of its own of that size. A speed-up stands only beside a certificate that both
  * trained the same.
  */
-import { join } from "node:path";
 import { SlalomError } from "../base/errors.js";
 import type { Backend, Executable } from "../compile/backend.js";
-import { encode, makeFolder, writeWhole } from "../runs/index.js";
 import { laneProgram, stepEntry } from "../train/index.js";
 import { writeInitialValues } from "../train/initialValues.js";
 import { type Certificate, certify } from "./certificate.js";
@@ -178,13 +176,4 @@ function checkPositive(what: string, values: readonly number[]): void {
     "option",
     `scale: ${what} ${values.join(",")}; expected positive integers, such as 1,2,4.`,
   );
-}
-
-/** Keeps it in the study's folder, in place of an earlier one of the same mode. */
-export function keepScaling(studyFolder: string, scaling: ScalingStudy): string {
-  const folder = join(studyFolder, "scaling");
-  makeFolder(folder);
-  const path = join(folder, `${scaling.mode}.json`);
-  writeWhole(path, `${encode(scaling)}\n`);
-  return path;
 }

@@ -15,6 +15,7 @@ export { type Criteria, type Criterion, valueIn } from "./criteria.js";
 export { figuresFrom, figuresOf, type StudyFigure } from "./figures.js";
 export { type Finding, findingsFrom, findingsOf } from "./findings.js";
 export { htmlPage, pageFrom } from "./page.js";
+export { forecastFigure, type ScalingFigure, scalingFigures } from "./scaling/index.js";
 export type { ReportCell, ReportColumn, ReportTable } from "./table.js";
 export { tablesFrom, tablesOf } from "./tables.js";
 export { summaryFrom, type TerminalOptions, terminalSummary } from "./terminal.js";

@@ -53,7 +53,11 @@ describe("slalom scale", () => {
       const { points } = curves.find((curve) => curve.batchSize === batchSize)!;
       expect(times).toEqual([{ ranks: 1, seconds: reached!.steps * points[0].stepS.median }]);
     }
-    expect(existsSync(inStore("strong.png"))).toBe(true);
+    expect(out).toContain(
+      "with figures of the same name: speed-up, efficiency, throughput, epochs-to-target and time-to-target",
+    );
+    for (const id of ["speed-up", "efficiency", "throughput", "epochs-to-target", "time-to-target"])
+      expect(existsSync(inStore(`strong-${id}.png`))).toBe(true);
   }, 60_000);
 
   test("forecasts from what it measured, and holds that against it", async () => {
@@ -66,6 +70,7 @@ describe("slalom scale", () => {
     expect(out).toMatch(/efficiency +measured +forecast\/measured/);
     expect(out).toContain("over alpha=1e-5,beta=1e-9: 10 µs a message, 1 GB/s (given)");
     const made = kept<StudyForecast>("weak-forecast.json");
+    expect(readFileSync(inStore("weak-forecast.svg"), "utf8")).toContain("Forecast: weak scaling of Adam");
     const { curves } = kept<ScalingStudy>("weak.json");
     expect(made.steps).toEqual(
       curves.map(({ batchSize, points }) => ({ batchSize, seconds: points[0].stepS.median })),

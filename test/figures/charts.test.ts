@@ -6,6 +6,7 @@ import {
   convergenceFigure,
   heatMapFigure,
   imageGridFigure,
+  measurementsFigure,
   rasterize,
   sensitivityFigure,
   trajectoriesFigure,
@@ -29,6 +30,7 @@ const charts: Record<string, (width: number) => string> = {
   rosenbrock: (width) => trajectoriesFigure({ ...examples.rosenbrock(), width }),
   "confusion-matrix": (width) => confusionMatrixFigure({ ...examples.confusionMatrix(), width }),
   "image-grid": (width) => imageGridFigure({ ...examples.imageGrid(), width }),
+  measurements: (width) => measurementsFigure({ ...examples.ranksMeasured(), width }),
   comparison: (width) => comparisonFigure({ ...examples.comparison(), width }),
 };
 
@@ -133,6 +135,51 @@ describe("divergence is drawn", () => {
     expect(hatched.length).toBe(cells.filter((cell) => cell.outcome === "diverged").length + 1);
     expect(trajectoriesFigure(examples.trajectories())).toContain('class="diverged"');
     expect(comparisonFigure(examples.comparison())).toContain("diverged at 57");
+  });
+});
+
+describe("measurements", () => {
+  const linear = { x: {}, y: { domain: [0, 10] } } as const;
+  const countOf = (svg: string, pattern: RegExp): number => svg.match(pattern)?.length ?? 0;
+
+  it("are marked where they are, forecasts dashed and hollow, and named once", () => {
+    const svg = measurementsFigure(examples.ranksMeasured());
+    const dashes = [...svg.matchAll(/<path class="(measured|forecast)"[^>]*>/g)].map(([tag, kind]) => [
+      kind,
+      tag.includes("stroke-dasharray"),
+    ]);
+    expect(dashes.filter(([kind]) => kind === "measured")).toEqual(Array(4).fill(["measured", false]));
+    expect(dashes.filter(([kind]) => kind === "forecast")).toEqual(Array(4).fill(["forecast", true]));
+    expect(countOf(svg, /class="reference"/g)).toBe(2);
+    // One on each panel, one in the legend.
+    expect(countOf(svg, /class="best"/g)).toBe(3);
+    const texts = textBoxes(svg).map(({ content }) => content);
+    for (const name of ["batch 50", "batch 500", "forecast", "ideal", "past this more ranks gain little"])
+      expect(texts.filter((text) => text === name)).toHaveLength(1);
+    // The axis names the ranks that there are.
+    expect(texts.filter((text) => ["1", "2", "4", "8"].includes(text)).length).toBeGreaterThanOrEqual(8);
+  });
+
+  it("leave out what is no number, and draw one alone", () => {
+    const svg = measurementsFigure({
+      ...linear,
+      panels: [{ series: [{ label: "a", x: [1, 2, 4], y: [3, Number.NaN, 5] }] }],
+    });
+    const [, d] = /class="measured" d="([^"]+)"/.exec(svg)!;
+    expect(d.match(/[ML]/g)).toEqual(["M", "L"]);
+    const alone = measurementsFigure({ ...linear, panels: [{ series: [{ label: "a", x: [2], y: [3] }] }] });
+    expect(alone).not.toContain('class="measured"');
+    // In the legend and at its place.
+    expect(countOf(alone, /<path transform="translate/g)).toBe(2);
+  });
+
+  it("say what can't be drawn", () => {
+    const draw = (x: number[], y: number[]) =>
+      measurementsFigure({ ...linear, panels: [{ series: [{ label: "a", x, y }] }] });
+    expect(() => draw([1], [Number.NaN])).toThrow("received no measurement; expected at least one number");
+    expect(() => draw([1, 2], [1])).toThrow(
+      'series "a" has 2 values of x and 1 of y; expected equal lengths',
+    );
   });
 });
 

@@ -6,6 +6,7 @@ import type {
   ConvergenceSeries,
   HeatMapData,
   ImageGridData,
+  MeasurementsData,
   PixelImage,
   SensitivityData,
   TrajectoriesData,
@@ -427,3 +428,30 @@ export const imageGrid = (): ImageGridData => ({
     lines: [`0 \u2192 ${i % 10}`, `${50 + i} %`],
   })),
 });
+
+/** Times by Amdahl's law on 1 to 8 ranks, measured on the first three, in two panels. */
+export function ranksMeasured(): MeasurementsData {
+  const ranks = [1, 2, 4, 8];
+  const speedup = (serial: number) => ranks.map((count) => 1 / (serial + (1 - serial) / count));
+  const panelOf = (title: string, serials: readonly [number, number]) => ({
+    title,
+    series: serials.flatMap((serial, i) => {
+      const label = `batch ${50 * 10 ** i}`;
+      const y = speedup(serial);
+      return [
+        { label, kind: "forecast" as const, x: ranks, y, ...(i === 0 && { ringAt: 4 }) },
+        { label, x: ranks.slice(0, 3), y: y.slice(0, 3).map((value) => 0.96 * value) },
+      ];
+    }),
+    reference: { label: "ideal", x: ranks, y: ranks },
+  });
+  return {
+    title: "Speed-up of ranks",
+    subtitle: "Dashed: forecast.",
+    source: "Amdahl's law.",
+    panels: [panelOf("threads", [0.4, 0.05]), panelOf("processes", [0.5, 0.1])],
+    x: { label: "ranks", scale: "log" },
+    y: { label: "speed-up", scale: "log" },
+    rings: "past this more ranks gain little",
+  };
+}

@@ -1,19 +1,19 @@
 /** Forecasts: the model of a step, of the all-reduce, and both against numbers worked out by hand. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
-import { forecast, keepForecast, type StepTime, stepModel } from "../../src/lab/forecast.js";
+import { forecast, type StepTime, stepModel } from "../../src/lab/forecast.js";
 import { study } from "../../src/lab/index.js";
 import { allReduceSeconds, type Link, linkFrom, links } from "../../src/lab/links.js";
 import { measuredLink } from "../../src/lab/measuredLink.js";
+import { keepForecast, loadForecast, loadScaling } from "../../src/lab/scalingStore.js";
 import { summedPerStep } from "../../src/lab/summed.js";
 import { blobs } from "../../src/learn/datasets/index.js";
 import { perceptron } from "../../src/learn/models/index.js";
 import { adam } from "../../src/learn/optimizers/index.js";
 import { classificationProblem } from "../../src/learn/problems/index.js";
-import { decode } from "../../src/runs/json.js";
 
 const root = mkdtempSync(join(tmpdir(), "slalom-forecast-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -202,7 +202,11 @@ describe("a forecast", () => {
     };
     const path = keepForecast(root, made);
     expect(path).toBe(join(root, "scaling", "strong-forecast.json"));
-    expect(decode(readFileSync(path, "utf8"))).toEqual(made);
+    expect(loadForecast(path)).toEqual(made);
+    expect(() => loadScaling(path)).toThrow(
+      /holds no scaling study; expected a file that slalom scale wrote/,
+    );
+    expect(() => loadForecast(join(root, "none.json"))).toThrow(/none\.json can't be read as a forecast/);
   });
 
   test.each<[string, Partial<Parameters<typeof forecast>[0]>, RegExp]>([

@@ -1,17 +1,17 @@
 /** Scaling studies: what is measured, what is certified, and what is not drawn. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
 import { study } from "../../src/lab/index.js";
-import { keepScaling, type ScalingStudy, scale } from "../../src/lab/scaling.js";
+import { type ScalingStudy, scale } from "../../src/lab/scaling.js";
+import { keepScaling, loadScaling } from "../../src/lab/scalingStore.js";
 import { blobs } from "../../src/learn/datasets/index.js";
 import { perceptron } from "../../src/learn/models/index.js";
 import { adam } from "../../src/learn/optimizers/index.js";
 import { classificationProblem } from "../../src/learn/problems/index.js";
-import { scalingFigure } from "../../src/report/scaling/speedup.js";
-import { decode } from "../../src/runs/json.js";
+import { speedupFigure } from "../../src/report/scaling/speedup.js";
 
 const root = mkdtempSync(join(tmpdir(), "slalom-scaling-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -66,7 +66,8 @@ describe("a scaling study", () => {
       expect(two.stepS.greatest).toBeGreaterThanOrEqual(two.stepS.median);
     }
     const path = keepScaling(join(root, "scaled"), strong);
-    expect(decode(readFileSync(path, "utf8"))).toEqual(strong);
+    expect(path).toBe(join(root, "scaled", "scaling", "strong.json"));
+    expect(loadScaling(path)).toEqual(strong);
   }, 60_000);
 
   test("tells up to which number of ranks another one pays, and draws the curves", async () => {
@@ -81,10 +82,10 @@ describe("a scaling study", () => {
     });
     const { curves, ...rest } = await measured("strong");
     const points = [point(1, 100), point(2, 190), point(4, 205)];
-    const drawn = scalingFigure({ ...rest, curves: [{ batchSize: 40, points, paysUpTo: 2 }] });
+    const drawn = speedupFigure({ ...rest, curves: [{ batchSize: 40, points, paysUpTo: 2 }] });
     expect(drawn).toContain("batch 40");
     expect(drawn).toContain("ideal");
-    const alone = scalingFigure({
+    const alone = speedupFigure({
       ...rest,
       curves: [{ batchSize: 40, points: [point(1, 100)], paysUpTo: 1 }],
     });
@@ -96,7 +97,7 @@ describe("a scaling study", () => {
     const { curves, ...rest } = await measured("strong");
     const [{ points, ...curve }] = curves;
     const [one, { speedup: _s, efficiency: _e, ...two }] = points;
-    expect(() => scalingFigure({ ...rest, curves: [{ ...curve, points: [one, two] }] })).toThrow(
+    expect(() => speedupFigure({ ...rest, curves: [{ ...curve, points: [one, two] }] })).toThrow(
       /batch 20: 2 ranks have no certificate that passed; expected one/,
     );
   }, 60_000);

@@ -1,38 +1,51 @@
-/** A scaling study as a figure. */
-import { SlalomError } from "../../base/errors.js";
-import { type ConvergenceSeries, convergenceFigure } from "../../figures/index.js";
+/** Speed-up and efficiency of ranks as figures. */
+import { measurementsFigure } from "../../figures/index.js";
 import type { ScalingStudy } from "../../lab/scaling.js";
+import {
+  certifiedSentence,
+  idealOf,
+  paysSentence,
+  ranksOf,
+  ringWords,
+  scalingTitle,
+  seriesOverRanks,
+  sourceOf,
+} from "./parts.js";
 
 /**
- * Speed-up over ranks, a curve for each batch size, beside the ideal.
- * @throws SlalomError "data" where ranks have no certificate: whether they trained the same is not known
+ * Speed-up over ranks, a line for each batch size, beside the ideal.
+ * @throws SlalomError "data" where ranks have no certificate
  */
-export function scalingFigure({ study, optimizer, mode, backend, curves }: ScalingStudy): string {
-  for (const { batchSize, points } of curves) {
-    const [missing] = points.filter(({ speedup }) => speedup === undefined);
-    if (missing === undefined) continue;
-    throw new SlalomError(
-      "data",
-      `scaling of "${study}", batch ${batchSize}: ${missing.ranks} ranks have no certificate that passed; expected one. A speed-up is not drawn where ranks train something else: see slalom certify.`,
-    );
-  }
-  const most = Math.max(2, ...curves.flatMap(({ points }) => points.map(({ ranks }) => ranks)));
-  const of = mode === "strong" ? "batch" : "batch a rank";
-  const least = Math.min(...curves.flatMap(({ points }) => points.map(({ speedup }) => speedup!)));
-  const series = curves.map(
-    ({ batchSize, points }): ConvergenceSeries => ({
-      label: `${of} ${batchSize.toLocaleString("en")}`,
-      x: points.map(({ ranks }) => ranks),
-      y: points.map(({ speedup }) => speedup!),
-    }),
-  );
-  return convergenceFigure({
-    title: `${mode === "strong" ? "Strong" : "Weak"} scaling of ${optimizer}`,
-    subtitle: `Examples a second over those of one rank; ideal is ${most} at ${most} ranks. Each number of ranks is certified to train what one rank trains.`,
-    source: `Study ${study}, ${backend}.`,
-    panels: [{ series: [...series, { label: "ideal", x: [1, most], y: [1, most] }] }],
-    x: { label: "ranks", scale: "log", domain: [1, most] },
-    y: { label: "speed-up", scale: "log", domain: [0.9 * least, most] },
-    unit: "rank",
+export function speedupFigure(scaling: ScalingStudy): string {
+  const series = seriesOverRanks(scaling, ({ speedup }) => speedup);
+  const ranks = ranksOf(scaling.curves);
+  const most = Math.max(2, ...ranks, ...series.flatMap(({ y }) => y));
+  const least = Math.min(...series.flatMap(({ y }) => y));
+  return measurementsFigure({
+    title: `${scalingTitle(scaling)}: speed-up`,
+    subtitle: `Examples a second over those of one rank. ${certifiedSentence}${paysSentence(scaling.mode, scaling.curves)}`,
+    source: sourceOf(scaling),
+    panels: [{ series, reference: idealOf(ranks, (count) => count) }],
+    x: { label: "ranks", scale: "log" },
+    y: { label: "speed-up", scale: "log", domain: [0.9 * least, 1.1 * most] },
+    rings: ringWords,
+  });
+}
+
+/**
+ * Speed-up over ranks divided by their number.
+ * @throws SlalomError "data" where ranks have no certificate
+ */
+export function efficiencyFigure(scaling: ScalingStudy): string {
+  const series = seriesOverRanks(scaling, ({ efficiency }) => efficiency);
+  const most = Math.max(1, ...series.flatMap(({ y }) => y));
+  return measurementsFigure({
+    title: `${scalingTitle(scaling)}: efficiency`,
+    subtitle: `Speed-up over the number of ranks; 1 is as much from each rank as from one alone. ${certifiedSentence}`,
+    source: sourceOf(scaling),
+    panels: [{ series, reference: idealOf(ranksOf(scaling.curves), () => 1) }],
+    x: { label: "ranks", scale: "log" },
+    y: { label: "efficiency", domain: [0, 1.08 * most] },
+    rings: ringWords,
   });
 }
