@@ -34,6 +34,6 @@ export async function rankTraining(
   const { configuration } = all.find((one) => one.choice === choice)!;
   const task = { choice, seed: configuration.seed, configurations: [configuration] };
   const { microBatch: _parts, ...training } = laneTraining(study, dataset, task);
-  // Whole batches of one rank tell no noise.
+  // Whole batches have no parts that would tell of noise.
   return { configuration, training: { ...training, gradientNoise: false }, batchSize };
 }

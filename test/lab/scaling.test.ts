@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
-import { study } from "../../src/lab/index.js";
+import { type Study, study } from "../../src/lab/index.js";
 import { type ScalingStudy, scale } from "../../src/lab/scaling.js";
 import { keepScaling, loadScaling } from "../../src/lab/scalingStore.js";
 import { blobs } from "../../src/learn/datasets/index.js";
@@ -100,6 +100,19 @@ describe("a scaling study", () => {
     expect(() => speedupFigure({ ...rest, curves: [{ ...curve, points: [one, two] }] })).toThrow(
       /batch 20: 2 ranks have no certificate that passed; expected one/,
     );
+  }, 60_000);
+
+  test("measures whole batches, also of a study that takes them in parts and looks at their noise", async () => {
+    const parts: Study = { ...small, microBatch: 10, gradientNoise: true };
+    const { curves } = await scale(parts, {
+      mode: "strong",
+      ranks: [2],
+      batchSizes: [40],
+      certifySteps: 3,
+      sampleS: 0.005,
+      backendOf: async (ranks) => cpuBackend({ ranks }),
+    });
+    expect(curves[0].points.map(({ certificate }) => certificate?.passed)).toEqual([undefined, true]);
   }, 60_000);
 
   test.each<[string, number[], number[], RegExp]>([
