@@ -49,7 +49,7 @@ export function trainingText({ rule, batchSize, outcome, reached }: TargetTraini
 }
 
 export function targetText(
-  { target, seed, epochs, baseBatchSize, trainings }: TargetStudy,
+  { target, seed, epochs, evaluatedEvery, baseBatchSize, trainings }: TargetStudy,
   { style }: Output,
 ): string {
   const ranks = [...new Set(trainings.flatMap(({ times }) => times.map((time) => time.ranks)))].sort(
@@ -73,7 +73,7 @@ export function targetText(
   );
   const trainedOn = [...new Set(trainings.map((training) => training.ranks))].sort((a, b) => a - b);
   return [
-    `To ${targetInWords(target)}, in at most ${counted(epochs, "epoch")}, seed ${seed}; the rules start from batch ${integer(baseBatchSize)}:`,
+    `To ${targetInWords(target)}, in at most ${counted(epochs, "epoch")}, looked at every ${evaluatedEvery === 1 ? "epoch" : `${epochsText(evaluatedEvery)} epochs`}, seed ${seed}; the rules start from batch ${integer(baseBatchSize)}:`,
     columns(rows, {
       header: [
         "batch",

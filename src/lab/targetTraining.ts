@@ -38,6 +38,8 @@ export interface TargetStudy {
   readonly seed: number;
   /** Each training ends here at the latest. */
   readonly epochs: number;
+  /** Epochs between evaluations, about: when a target was met is known no better. */
+  readonly evaluatedEvery: number;
   /** The study's own, which the rules start from. */
   readonly baseBatchSize: number;
   readonly baseLearningRate: number;
@@ -106,14 +108,20 @@ export async function trainToTarget(study: Study, options: TargetOptions): Promi
   }
   const perEpoch = stepsPerEpoch(own.training.dataset!.train.count, own.batchSize);
   const epochs = options.epochs ?? Math.ceil(own.training.steps / perEpoch);
-  const evaluateEvery = { epochs: own.training.evaluateEvery / perEpoch };
+  const evaluatedEvery = own.training.evaluateEvery / perEpoch;
   const trainings: TargetTraining[] = [];
   for (const { batchSize, points } of batchesOf(measured)) {
     const ranks = Math.max(...points.map((point) => point.ranks));
     const backend = await options.backendOf(ranks);
     try {
       const { steps: _own, ...rest } = study;
-      const asked: Study = { ...rest, batchSize, epochs, evaluateEvery, test: "each" };
+      const asked: Study = {
+        ...rest,
+        batchSize,
+        epochs,
+        evaluateEvery: { epochs: evaluatedEvery },
+        test: "each",
+      };
       let summary: RunSummary | undefined;
       for (const rule of rules) {
         const scaled = scaledTraining(await evaluatedTraining(asked, target), {
@@ -136,7 +144,15 @@ export async function trainToTarget(study: Study, options: TargetOptions): Promi
       await backend.close?.();
     }
   }
-  return { target, seed, epochs, baseBatchSize: own.batchSize, baseLearningRate: lr, trainings };
+  return {
+    target,
+    seed,
+    epochs,
+    evaluatedEvery,
+    baseBatchSize: own.batchSize,
+    baseLearningRate: lr,
+    trainings,
+  };
 }
 
 /** The certified points of each batch size, smallest first. */
@@ -160,7 +176,6 @@ async function evaluatedTraining(study: Study, { metric }: Target): Promise<Lane
     evaluate: training.evaluate.filter((split) => metric.startsWith(split)),
     evaluateAtEnd: [],
     trainMetrics: false,
-    gradientNoise: false,
     keepModel: false,
     recordEvery: 0,
     recordParameters: false,

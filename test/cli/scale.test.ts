@@ -38,7 +38,9 @@ describe("slalom scale", () => {
       "scale study.ts --ranks 1 --batch 40,80 --target 0.6 --rule kept,linear --epochs 9 --warmup 2",
     );
     expect(code, err).toBe(0);
-    expect(out).toContain("To validation accuracy ≥ 60 %, in at most 9 epochs, seed 0");
+    expect(out).toContain(
+      "To validation accuracy ≥ 60 %, in at most 9 epochs, looked at every epoch, seed 0",
+    );
     expect(out).toMatch(/batch +rule +learning rate +epochs +best +time, 1 rank/);
     expect(out).toMatch(/80 +linear +0\.004, after 10 steps/);
     expect(err).toMatch(/scaled: batch 80, linear: [\d.]+ epochs? to validation accuracy ≥ 60 %/);

@@ -65,6 +65,7 @@ describe("trainings to a target", () => {
       target: { metric: "validationAccuracy", value: 0.8, direction: "above" },
       seed: 3,
       epochs: 12,
+      evaluatedEvery: 1,
       baseBatchSize: 40,
       baseLearningRate: 2e-3,
     });

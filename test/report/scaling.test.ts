@@ -57,6 +57,7 @@ const scaling: ScalingStudy = {
     target: { metric: "validationAccuracy", value: 0.99, direction: "above" },
     seed: 0,
     epochs: 30,
+    evaluatedEvery: 1,
     baseBatchSize: 50,
     baseLearningRate: 1e-4,
     trainings: [
@@ -169,7 +170,7 @@ describe("the figure of a forecast", () => {
     const svg = forecastFigure(forecastOf());
     const [title] = textsOf(svg);
     expect(title).toBe("Forecast: strong scaling of Adam, infiniband");
-    expect(wordsOf(svg)).toContain("Dashed: not measured, but from the measured steps of one rank");
+    expect(wordsOf(svg)).toContain("Dashed: not measured, but a model of one rank's measured steps");
     expect(svg.match(/class="forecast"/g)).toHaveLength(2);
     expect(svg.match(/class="measured"/g)).toHaveLength(2);
     expect(textsOf(svg)).toEqual(expect.arrayContaining(["forecast", "ideal", "16"]));
@@ -180,6 +181,6 @@ describe("the figure of a forecast", () => {
     const svg = forecastFigure({ ...forecastOf({ measured: [] }), stepsFrom: "given" });
     expect(svg).not.toContain('class="measured"');
     expect(svg.match(/class="forecast"/g)).toHaveLength(2);
-    expect(wordsOf(svg)).toContain("Not measured: from given steps of one rank and an all-reduce of 13 MB");
+    expect(wordsOf(svg)).toContain("Not measured: a model of one rank's given steps");
   });
 });

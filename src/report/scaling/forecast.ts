@@ -1,12 +1,12 @@
 /** A forecast as a figure, apart from what was measured and never without its name. */
 import { type MeasurementSeries, measurementsFigure } from "../../figures/index.js";
-import type { ForecastCurve, StudyForecast } from "../../lab/forecast.js";
+import type { ForecastCurve, StepModel, StudyForecast } from "../../lab/forecast.js";
 import { duration, significant } from "../words.js";
 import { curveName, idealOf, paysSentence, ranksOf, ringOf, ringWords, scalingTitle } from "./parts.js";
 
 /** Speed-up over ranks as the model has it, dashed, beside what was measured. */
 export function forecastFigure(made: StudyForecast): string {
-  const { curves, mode, link, overlap, study, stepsFrom } = made;
+  const { curves, mode, model, link, overlap, study, stepsFrom } = made;
   const series = curves.flatMap((curve): MeasurementSeries[] => {
     const label = curveName(mode, curve.batchSize);
     const { points } = curve;
@@ -29,7 +29,7 @@ export function forecastFigure(made: StudyForecast): string {
   const isMeasured = series.some(({ kind }) => kind === undefined);
   return measurementsFigure({
     title: `Forecast: ${scalingTitle(made).replace(/^[SW]/, (letter) => letter.toLowerCase())}, ${link.name}`,
-    subtitle: `${isMeasured ? "Dashed: not measured, but" : "Not measured:"} from ${stepsFrom === "given" ? "given" : "the measured"} steps of one rank and an all-reduce of ${significant(made.bytes / 1e6, 3)} MB with ${duration(link.alphaS)} a message and ${significant(1e-9 / link.betaSPerByte, 3)} GB/s; ${hidden}.${paysSentence(mode, curves)}`,
+    subtitle: `${isMeasured ? "Dashed: not measured, but" : "Not measured:"} a model of one rank's ${stepsFrom === "given" ? "given" : "measured"} steps (${stepText(model)}) and of an all-reduce (${significant(made.bytes / 1e6, 3)} MB, ${duration(link.alphaS)} a message, ${significant(1e-9 / link.betaSPerByte, 3)} GB/s; ${hidden}).${paysSentence(mode, curves)}`,
     source: `Study ${study}; steps: ${stepsFrom}; link: ${link.source}.`,
     panels: [{ series, reference: idealOf(ranks, (count) => count) }],
     x: { label: "ranks", scale: "log" },
@@ -41,6 +41,10 @@ export function forecastFigure(made: StudyForecast): string {
     rings: ringWords,
   });
 }
+
+/** "343 µs and 1.13 µs an example". */
+const stepText = ({ fixedS, perExampleS }: StepModel): string =>
+  `${duration(fixedS)} and ${duration(perExampleS)} an example`;
 
 /** Ranks with their measured speed-up over one measured rank. */
 function measuredSpeedups({ points }: ForecastCurve): [number, number][] {
