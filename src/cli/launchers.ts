@@ -1,7 +1,8 @@
 /**
- * Who trains a study: this process, or jobs of a cluster. A launcher gets the study file and everything that was asked for,
+ * Who trains a study: this process, several that it starts, or jobs of a cluster. A launcher gets the study file and everything that was asked for,
  * sees to it that what the store lacks is trained, and returns the exit code.
  */
+import type { MpirunRequest } from "../launch/mpirun.js";
 import type { Resources } from "../launch/slurm/resources.js";
 import type { Output } from "./output.js";
 import type { RunOptions } from "./run.js";
@@ -13,15 +14,18 @@ export interface LaunchRequest extends RunOptions {
   readonly shares?: number;
   /** What each of them asks for. */
   readonly resources: Resources;
+  /** How processes that this one starts are started. */
+  readonly processes: Omit<MpirunRequest, "ntasks" | "ranks">;
 }
 
 export type Launcher = (path: string, request: LaunchRequest, output: Output) => Promise<number>;
 
 export type LauncherName = (typeof launcherNames)[number];
 
-export const launcherNames = ["local", "slurm"] as const;
+export const launcherNames = ["local", "mpirun", "slurm"] as const;
 
 export const launchers: Readonly<Record<LauncherName, Launcher>> = {
   local: async (...given) => (await import("./run.js")).runStudies(...given),
+  mpirun: async (...given) => (await import("./mpirun.js")).runByMpirun(...given),
   slurm: async (...given) => (await import("./submit.js")).submitStudies(...given),
 };

@@ -151,7 +151,7 @@ function dryRun(trained: readonly TrainedStudy[], interruptedCode: number, outpu
 }
 
 /** Id of the job of Slurm that this process is in. */
-function presentJob(): string {
+export function presentJob(): string {
   const job = process.env.SLURM_JOB_ID;
   if (job) return job;
   throw new SlalomError(

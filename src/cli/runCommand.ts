@@ -41,7 +41,7 @@ export function run(onExit: OnExit): Command {
     .option("--share <k/n>", "train the k-th of n shares of the runs alone, and draw nothing", share)
     .option("--dry-run", "say what would be trained, or print the scripts of jobs, and do nothing");
   store(backend(common(command)));
-  const slurmOptions = addClusterOptions(command);
+  const owned = addClusterOptions(command);
   example(
     command,
     "slalom run my-study.ts --seeds 5",
@@ -64,9 +64,13 @@ export function run(onExit: OnExit): Command {
       options.share !== undefined && options.launcher === "slurm",
       "--share and --launcher slurm",
     );
-    const unheard = slurmOptions.find((option) => words.some(([word]) => word === option));
-    if (options.launcher !== "slurm" && unheard !== undefined)
-      command.error(`error: ${unheard} needs --launcher slurm`);
+    for (const [word] of words) {
+      const heardBy = owned.get(word);
+      if (heardBy && !heardBy.includes(options.launcher))
+        command.error(`error: ${word} needs --launcher ${heardBy.join(" or ")}`);
+    }
+    if (options.launcher === "mpirun" && options.ntasks === undefined)
+      command.error("error: --launcher mpirun needs --ntasks: how many processes it is to start");
     onExit(await launchers[options.launcher](path, requestOf(options, words), await outputFor(options)));
   });
 }
@@ -90,6 +94,12 @@ interface Parsed extends Common, Backend {
   readonly out: string;
   readonly requeue?: boolean;
   readonly launcher: LauncherName;
+  readonly ntasks?: number;
+  readonly hostfile?: string;
+  readonly mpirun: string;
+  readonly oversubscribe?: boolean;
+  readonly nodes?: number;
+  readonly mpi?: string;
   readonly shares?: number;
   readonly cpusPerTask: number;
   readonly gpus?: string;
@@ -102,17 +112,29 @@ interface Parsed extends Common, Backend {
   readonly sbatch?: readonly string[];
 }
 
-/** Names of those that only `--launcher slurm` has. */
-function addClusterOptions(command: Command): string[] {
+/** Those that are not for every launcher, with which they are for. */
+function addClusterOptions(command: Command): ReadonlyMap<string, readonly LauncherName[]> {
+  const together = [
+    new Option("--ntasks <n>", "processes that train together (of a job; default: one a node)").argParser(
+      positiveInteger,
+    ),
+  ];
+  const mpirun = [
+    new Option("--hostfile <file>", "machines, as mpirun reads them (default: this one)"),
+    new Option("--mpirun <command>", "which mpirun, with options of its own behind it").default("mpirun"),
+    new Option("--oversubscribe", "more ranks than cores, which take turns"),
+  ];
   const slurm = [
+    new Option("--nodes <n>", "nodes that the processes of a job are spread over").argParser(positiveInteger),
+    new Option("--mpi <plugin>", "how srun starts several (default: what srun and the MPI library share)"),
     new Option("--shares <n>", "jobs to divide a study into (default: as many as are of use)").argParser(
       positiveInteger,
     ),
-    new Option("--cpus-per-task <n>", "cores, and so workers, of a job")
+    new Option("--cpus-per-task <n>", "cores, and so workers, of each process")
       .argParser(positiveInteger)
       .default(1),
-    new Option("--gpus <n>", "GPUs of a job; of a kind: a100:2"),
-    new Option("--mem <size>", "memory of a job, such as 4G"),
+    new Option("--gpus <n>", "GPUs of a job on each node; of a kind: a100:2"),
+    new Option("--mem <size>", "memory of a job on each node, such as 4G"),
     new Option("--time <time>", "the longest that a job may take: minutes, or 02:00:00, or days-hours"),
     new Option("--partition <name>", "where its nodes are taken from"),
     new Option("--account <name>", "who pays"),
@@ -127,13 +149,19 @@ function addClusterOptions(command: Command): string[] {
   ];
   command.optionsGroup("Clusters:");
   command.addOption(
-    new Option("--launcher <name>", "who trains: this process, or jobs of Slurm")
+    new Option("--launcher <name>", "who trains: this process, several that it starts, or jobs of Slurm")
       .choices(launcherNames)
       .default("local"),
   );
-  for (const option of slurm) command.addOption(option);
+  for (const option of [...together, ...mpirun, ...slurm]) command.addOption(option);
   command.option("--requeue", "in a job of Slurm: queue it again when SIGUSR2 says that its time is over");
-  return slurm.map(({ long }) => long!);
+  const owned = (options: readonly Option[], ...by: LauncherName[]) =>
+    options.map(({ long }) => [long!, by] as const);
+  return new Map([
+    ...owned(together, "mpirun", "slurm"),
+    ...owned(mpirun, "mpirun"),
+    ...owned(slurm, "slurm"),
+  ]);
 }
 
 /** Filled while the command is parsed: each option as it was typed, with what follows it. */
@@ -149,7 +177,8 @@ function wordsOf(command: Command): readonly (readonly string[])[] {
 
 function requestOf(options: Parsed, words: LaunchRequest["words"]): LaunchRequest {
   const { name, epochs, steps, seeds, microBatch, gradientNoise, precision, cpusPerTask } = options;
-  const { gpus, mem, time, partition, account, qos } = options;
+  const { ntasks, nodes, mpi, gpus, mem, time, partition, account, qos } = options;
+  const { hostfile, mpirun, oversubscribe = false } = options;
   return {
     overrides: { name, epochs, steps, seeds, microBatch, gradientNoise, precision },
     out: options.out,
@@ -166,9 +195,10 @@ function requestOf(options: Parsed, words: LaunchRequest["words"]): LaunchReques
     words,
     shares: options.shares,
     resources: {
-      ...{ cpusPerTask, gpus, mem, time, partition, account, qos },
+      ...{ ntasks, nodes, mpi, cpusPerTask, gpus, mem, time, partition, account, qos },
       modules: options.module ?? [],
       options: options.sbatch ?? [],
     },
+    processes: { hostfile, mpirun, oversubscribe },
   };
 }

@@ -101,7 +101,10 @@ const stateNames: Readonly<Record<RunState, string>> = {
   missing: "not begun",
 };
 
-const shareName = ({ share }: StudyJob): string => (share ? `${share.number}/${share.of}` : "then");
+function shareName({ share, runs }: StudyJob): string {
+  if (share) return `${share.number}/${share.of}`;
+  return runs.length > 0 ? "all" : "then";
+}
 
 /** Each advice once, with the jobs that it is for; what was submitted again needs none. */
 function advices(jobs: readonly StudyJob[]): Map<string, string[]> {

@@ -1,12 +1,11 @@
 /** `slalom run --launcher slurm`: what the store lacks of each study becomes jobs, or their scripts are printed. */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { SlalomError } from "../base/errors.js";
 import { plannedRuns, type Study } from "../lab/index.js";
 import { checkPartition } from "../launch/slurm/commands.js";
 import { jobsOf } from "../launch/slurm/jobs.js";
-import { checkResources } from "../launch/slurm/resources.js";
+import { selectPlugin } from "../launch/slurm/processes.js";
+import { checkResources, type Resources, tasksOf } from "../launch/slurm/resources.js";
 import { ranges, shellWord } from "../launch/slurm/script.js";
 import { divide, type JobRequest, scriptsOf, submitShares } from "../launch/slurm/submission.js";
 import { counted } from "../report/words.js";
@@ -14,19 +13,50 @@ import { openStore, type Store } from "../runs/index.js";
 import { exitCodes } from "./exit.js";
 import type { LaunchRequest } from "./launchers.js";
 import type { Output } from "./output.js";
+import { mainFile } from "./ownCommand.js";
 import { studiesToRun } from "./run.js";
 import { withTemporaryStore } from "./training.js";
 
-export async function submitStudies(path: string, request: LaunchRequest, output: Output): Promise<number> {
-  const { resources, dryRun } = request;
-  checkResources(resources);
-  const entries = await studiesToRun(path, request);
-  if (!dryRun) checkPartition(resources);
+export async function submitStudies(path: string, asked: LaunchRequest, output: Output): Promise<number> {
+  const { dryRun } = asked;
+  checkResources(asked.resources);
+  checkTogether(asked);
+  const entries = await studiesToRun(path, asked);
+  if (!dryRun) checkPartition(asked.resources);
+  const request = { ...asked, resources: withPlugin(asked.resources, dryRun) };
   const told = [];
   for (const { study } of entries) told.push(await submitStudy(path, study, request, output));
   output.result({ status: dryRun ? "planned" : "submitted", studies: told });
   return exitCodes.success;
 }
+
+/** @throws SlalomError "option" for what several processes that train together can't do */
+function checkTogether({ resources, workers = 1, ranks, backend }: LaunchRequest): void {
+  const tasks = tasksOf(resources);
+  const { cpusPerTask } = resources;
+  if (tasks === 1) return;
+  if (workers > 1) {
+    throw new SlalomError(
+      "option",
+      `--workers ${workers}: received with ${tasks} processes; expected 1: they train one run after another, together. Leave it out, or --ntasks.`,
+    );
+  }
+  if (ranks !== "auto" && ranks > cpusPerTask) {
+    throw new SlalomError(
+      "option",
+      `--ranks ${ranks}: received for processes of ${counted(cpusPerTask, "core")}; expected at most as many. Ask for more: --cpus-per-task ${ranks}.`,
+    );
+  }
+  if (backend.backend !== "cpu") {
+    throw new SlalomError(
+      "option",
+      `--backend ${backend.backend}: received with ${tasks} processes; expected cpu, which alone has ranks. Leave out --ntasks.`,
+    );
+  }
+}
+
+const withPlugin = (resources: Resources, isDry: boolean): Resources =>
+  tasksOf(resources) === 1 ? resources : { ...resources, mpi: resources.mpi ?? selectPlugin({ isDry }) };
 
 /** @returns what --json tells */
 async function submitStudy(
@@ -54,6 +84,7 @@ async function submitStudy(
   const division = divide(runs, jobs, {
     ...(wished !== undefined && { wished }),
     cpusPerTask: resources.cpusPerTask,
+    tasks: tasksOf(resources),
   });
   const result = { name: study.name, runsTotal: runs.all.length, runsMissing: runs.missing.length };
   if (division.shares.length === 0) {
@@ -68,14 +99,20 @@ async function submitStudy(
   const asked = jobRequest(path, study, request);
   if (dryRun) {
     const { train, report } = scriptsOf(asked, division, now);
-    output.text(`${train}\n${report}`);
-    return { ...result, shares: division.shares.length, train, report };
+    output.text(report === undefined ? train : `${train}\n${report}`);
+    return { ...result, shares: division.shares.length, train, ...(report !== undefined && { report }) };
   }
   const record = submitShares(asked, division, { jobs, runsTotal: runs.all.length, now });
   const submitted = division.shares.reduce((sum, share) => sum + share.runs.length, 0);
   const numbers = division.shares.map(({ number }) => number);
+  const tasks = tasksOf(resources);
+  const each = tasks === 1 ? "" : ` of ${tasks} processes`;
+  const queued =
+    record.array === undefined
+      ? `, ${record.report}, which draws too.`
+      : `, ${record.array}_[${ranges(numbers)}]; then ${record.report} completes and draws.`;
   output.text(
-    `${study.name}: ${counted(submitted, "run")} in ${counted(numbers.length, "job")}, ${record.array}_[${ranges(numbers)}]; then ${record.report} completes and draws.\nslalom status ${folder} tells how they stand, slalom cancel ${folder} ends them.`,
+    `${study.name}: ${counted(submitted, "run")} in ${counted(numbers.length, "job")}${each}${queued}\nslalom status ${folder} tells how they stand, slalom cancel ${folder} ends them.`,
   );
   return { ...result, array: record.array, report: record.report, of: record.of, shares: numbers };
 }
@@ -84,14 +121,20 @@ async function submitStudy(
 const ofSubmission: ReadonlySet<string> = new Set([
   ...["--launcher", "--shares", "--cpus-per-task", "--gpus", "--mem", "--time", "--partition", "--account"],
   ...["--qos", "--module", "--sbatch", "--dry-run", "--fresh", "--resume", "--only", "--json", "--rows"],
-  "--requeue",
+  ...["--requeue", "--nodes", "--ntasks", "--mpi"],
 ]);
 
 function jobRequest(path: string, study: Study, { out, words, resources }: LaunchRequest): JobRequest {
   // With modules Node is one of them, or on the path that they leave.
   const node = resources.modules.length > 0 ? "node" : process.execPath;
   const passed = words.filter(([word]) => !ofSubmission.has(word) && word !== "--no-figures");
-  const base = [node, mainFile(), "run", path, "--only", study.name, ...passed.flat(), "--requeue"];
+  // The cores of a process that trains with others are its ranks.
+  const isSpread = tasksOf(resources) > 1 && resources.cpusPerTask > 1;
+  const ranks = isSpread && !words.some(([word]) => word === "--ranks") ? [`${resources.cpusPerTask}`] : [];
+  const base = [
+    ...[node, mainFile(), "run", path, "--only", study.name, ...passed.flat()],
+    ...[...ranks.flatMap((count) => ["--ranks", count]), "--requeue"],
+  ];
   const drawing = words.filter(([word]) => word === "--no-figures").flat();
   return {
     study: study.name,
@@ -104,10 +147,4 @@ function jobRequest(path: string, study: Study, { out, words, resources }: Launc
       .map(shellWord)
       .join(" "),
   };
-}
-
-/** The command line that the jobs run: this one, or what the compiler made of it. */
-function mainFile(): string {
-  const own = fileURLToPath(new URL("./main.js", import.meta.url));
-  return existsSync(own) ? own : fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 }

@@ -143,7 +143,7 @@ export function worldMismatch(
     launched.launcher === abi.family
       ? `Its mpirun is of another installation: take the mpirun beside the library, or set LD_LIBRARY_PATH to the library beside the mpirun.`
       : launched.launcher === "slurm"
-        ? `srun speaks another protocol than the library: start with srun --mpi=pmix (srun --mpi=list shows what there is).`
+        ? `srun speaks another protocol than the library: start with srun --mpi=${abi.family === "openmpi" ? "pmix" : "pmi2"} (srun --mpi=list shows what there is).`
         : `Start with the mpirun of ${title} (Debian: ${abi.family === "openmpi" ? "mpirun.openmpi" : "mpirun.mpich"}), or install the library of this one: ${installCommand(other)}.`;
   return `${started}: each process would be a world of its own, as the launcher belongs to another MPI library. ${remedy}`;
 }

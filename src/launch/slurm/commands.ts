@@ -27,7 +27,11 @@ export function slurm(program: string, words: readonly string[]): Answer {
       { cause: error },
     );
   }
-  if (/Unable to contact slurm controller|Unable to process configuration file/i.test(stderr)) {
+  if (
+    /Unable to contact slurm controller|Unable to process configuration file|Could not establish a configuration/i.test(
+      stderr,
+    )
+  ) {
     throw new SlalomError(
       "device",
       `${program}: Slurm's controller does not answer. Try again later, or ask who runs the cluster. It said: ${said(stderr)}`,

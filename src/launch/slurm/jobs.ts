@@ -7,9 +7,9 @@ import { files, readSubmissions, type Submission } from "./records.js";
 export interface StudyJob {
   /** As Slurm's commands take it: "15_2" of an array, else "16". */
   readonly job: string;
-  /** Which share it trains of how many; absent: it completes and draws once the others have ended. */
+  /** Which share it trains of how many; absent: it completes and draws once the others have ended, or is the only one. */
   readonly share?: { readonly number: number; readonly of: number };
-  /** Ids of the runs that its share lacked when it was submitted. */
+  /** Ids of the runs that its share, or the study, lacked when it was submitted; none of the job that completes. */
   readonly runs: readonly string[];
   /** Whether it waits or runs. */
   readonly active: boolean;
@@ -29,7 +29,7 @@ export interface StudyJob {
 /** All jobs of the study in this folder, oldest first; none, and no word to Slurm, where nothing was submitted. */
 export function jobsOf(study: string): StudyJob[] {
   const submissions = readSubmissions(study);
-  const ids = new Set(submissions.flatMap(({ record }) => [record.array, record.report]));
+  const ids = new Set(submissions.flatMap(({ record }) => [record.array ?? record.report, record.report]));
   return joined(submissions, readQueue([...ids]));
 }
 
@@ -40,12 +40,17 @@ export function joined(submissions: readonly Submission[], queue: readonly Queue
     const { folder, record } = submission;
     const find = (id: string, number?: number): QueuedJob | undefined =>
       queue.find((one) => one.id === id && one.number === number && one.name === record.name);
+    const { array } = record;
+    if (array === undefined) {
+      const runs = record.shares.flatMap((share) => share.runs);
+      return [{ job: record.report, runs, ...known(find(record.report), join(folder, files.trainLog(1))) }];
+    }
     const trains = record.shares.map(
       ({ number, runs }): StudyJob => ({
-        job: `${record.array}_${number}`,
+        job: `${array}_${number}`,
         share: { number, of: record.of },
         runs,
-        ...known(find(record.array, number), join(folder, files.trainLog(number))),
+        ...known(find(array, number), join(folder, files.trainLog(number))),
       }),
     );
     // A later submission may wait for the same one.

@@ -2,7 +2,7 @@
  * What is kept of submissions, beside the runs that their jobs train:
  *
  *   <root>/<study>/jobs/<when>/job.json     the jobs, their shares of the runs, the command
- *                             train.sh      the script of the array
+ *                             train.sh      the script of the array, or of the one job
  *                             report.sh     the script of the job after it
  *                             train-3.log   what the job of share 3 printed
  *                             report.log
@@ -15,13 +15,16 @@ import { foldersIn } from "../../runs/read.js";
 export interface JobRecord {
   /** What its jobs are called: an id alone might be another's once the cluster has counted anew. */
   readonly name: string;
-  /** Id of the array. */
-  readonly array: string;
+  /** Id of the array; absent for one job that trains, summarises and draws everything. */
+  readonly array?: string;
   /** How many shares the study is divided into. */
   readonly of: number;
   /** Those that were submitted, each with the runs that it lacked. */
   readonly shares: readonly { readonly number: number; readonly runs: readonly string[] }[];
-  /** Id of the job that completes, summarises and draws when the array has ended; of several submissions it is one. */
+  /**
+   * Id of the job that completes, summarises and draws when the array has ended; of several submissions it is one.
+   * Without an array, of the one job.
+   */
   readonly report: string;
   /** Runs of the study. */
   readonly runsTotal: number;

@@ -2,11 +2,17 @@
 import { SlalomError } from "../../base/errors.js";
 
 export interface Resources {
-  /** Cores, and so workers, of each job. */
+  /** Processes of each job, which train together; by default as many as nodes. */
+  readonly ntasks?: number;
+  /** Over which they are spread; by default as the cluster likes it. */
+  readonly nodes?: number;
+  /** By which plugin srun tells several processes of one another. */
+  readonly mpi?: string;
+  /** Cores of each process, and so its workers, or its ranks where several train together. */
   readonly cpusPerTask: number;
-  /** "2", or of a kind: "a100:2". */
+  /** "2", or of a kind: "a100:2"; on each node. */
   readonly gpus?: string;
-  /** "4G": of each job; in MB without a letter. */
+  /** "4G": of each job, on each of its nodes; in MB without a letter. */
   readonly mem?: string;
   /** "30" minutes, "02:00:00", "1-12" days and hours. */
   readonly time?: string;
@@ -18,6 +24,9 @@ export interface Resources {
   /** Further options of sbatch, each as on its command line: "--constraint=avx512". */
   readonly options: readonly string[];
 }
+
+/** Processes of each job. */
+export const tasksOf = ({ ntasks, nodes }: Resources): number => ntasks ?? nodes ?? 1;
 
 /** Seconds before its time is over at which a job is told to end: enough to write checkpoints. */
 export const warningSeconds = 60;
@@ -35,16 +44,15 @@ const ownOptions = [
 ];
 
 /** @throws SlalomError "option" for what no job can ask for */
-export function checkResources({
-  gpus,
-  mem,
-  time,
-  partition,
-  account,
-  qos,
-  modules,
-  options,
-}: Resources): void {
+export function checkResources(resources: Resources): void {
+  const { nodes = 1, mpi, gpus, mem, time, partition, account, qos, modules, options } = resources;
+  if (nodes > tasksOf(resources)) {
+    throw new SlalomError(
+      "option",
+      `--nodes ${nodes}: received more than --ntasks ${tasksOf(resources)}, the processes of a job; expected at least one process for each node.`,
+    );
+  }
+  if (mpi !== undefined && !/^[\w-]+$/.test(mpi)) fail("--mpi", mpi, "a name of srun --mpi=list");
   if (gpus !== undefined && !/^([\w.-]+:)?[1-9]\d*$/.test(gpus))
     fail("--gpus", gpus, "a number, or a kind and a number such as a100:2");
   if (mem !== undefined && !/^[1-9]\d*[KMGT]?$/i.test(mem)) fail("--mem", mem, "a size such as 4G");

@@ -1,6 +1,6 @@
 /** Batch scripts: what Slurm is asked for, and the one command of the job. Whatever stands in a path is quoted. */
 import { SlalomError } from "../../base/errors.js";
-import { type Resources, warningSeconds } from "./resources.js";
+import { type Resources, tasksOf, warningSeconds } from "./resources.js";
 
 export interface JobScript {
   /** What the job is called in the queue. */
@@ -20,16 +20,18 @@ export interface JobScript {
 
 /**
  * The script of a job. It asks to be queued again when it is preempted or its node fails, and to be told a minute before
- * its time is over. The command takes the shell's place, so that Slurm's signals reach it.
+ * its time is over. The command takes the shell's place, so that Slurm's signals reach it; of several processes Slurm
+ * tells each.
  * @throws SlalomError "option" for a path that Slurm can't be told
  */
 export function scriptOf({ name, about, resources, directory, log, command, shares }: JobScript): string {
-  const { cpusPerTask, gpus, mem, time, partition, account, qos, modules, options } = resources;
+  const { nodes, cpusPerTask, gpus, mem, time, partition, account, qos, modules, options } = resources;
+  const tasks = tasksOf(resources);
   const directives: (readonly [string, string | number | undefined])[] = [
     ["job-name", name],
     ["array", shares && ranges(shares.numbers)],
-    ["nodes", 1],
-    ["ntasks", 1],
+    ["nodes", tasks === 1 ? 1 : nodes],
+    ["ntasks", tasks],
     ["cpus-per-task", cpusPerTask],
     ["gres", gpus && `gpu:${gpus}`],
     ["mem", mem],
@@ -38,9 +40,9 @@ export function scriptOf({ name, about, resources, directory, log, command, shar
     ["account", account],
     ["qos", qos],
     ["output", log],
-    ["signal", `B:USR2@${warningSeconds}`],
+    ["signal", `${tasks === 1 ? "B:" : ""}USR2@${warningSeconds}`],
   ];
-  const words = command.map(shellWord).join(" ");
+  const words = [...(tasks === 1 ? [] : starter(resources)), ...command].map(shellWord).join(" ");
   return [
     // The command `module` is a function of login shells.
     modules.length > 0 ? "#!/bin/bash -l" : "#!/bin/bash",
@@ -55,6 +57,12 @@ export function scriptOf({ name, about, resources, directory, log, command, shar
     "",
   ].join("\n");
 }
+
+/** A process that is killed ends the others; srun does not know by itself how many cores each was given. */
+const starter = ({ mpi, cpusPerTask }: Resources): string[] => [
+  ...["srun", ...(mpi === undefined ? [] : [`--mpi=${mpi}`])],
+  ...[`--cpus-per-task=${cpusPerTask}`, "--kill-on-bad-exit=1"],
+];
 
 /** A path in which Slurm finds no pattern to replace. */
 export function plainPath(path: string): string {

@@ -1,6 +1,7 @@
 /**
  * A study as jobs: an array of which each job trains its share of the runs, and one job after it that trains what is
- * still missing, summarises and draws. Only what the store lacks and no job is to train is submitted.
+ * still missing, summarises and draws. Processes that train together are one job that does all of it, unless shares are
+ * asked for. Only what the store lacks and no job is to train is submitted.
  */
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -11,7 +12,7 @@ import { runId } from "../../runs/index.js";
 import { afterAny, cancel, submit, waitFor } from "./commands.js";
 import type { StudyJob } from "./jobs.js";
 import { files, type JobRecord, makeSubmissionFolder, submissionFolder, writeRecord } from "./records.js";
-import type { Resources } from "./resources.js";
+import { type Resources, tasksOf } from "./resources.js";
 import { plainPath, scriptOf } from "./script.js";
 
 /** A study and how its jobs train it. */
@@ -41,14 +42,19 @@ export interface ShareDivision {
 const mostUnasked = 32;
 
 /**
- * Which shares to submit. Without a wish, one for as many programs of lanes as a job has cores. While jobs of a study wait
- * or run its division stays theirs, or a run would be in two of them.
+ * Which shares to submit. Without a wish, one for as many programs of lanes as a job has cores, or for all where several
+ * processes train each program. While jobs of a study wait or run its division stays theirs, or a run would be in two of
+ * them.
  * @throws SlalomError "option" for another number of shares than jobs of the study have
  */
 export function divide(
   { all, missing }: PlannedRuns,
   jobs: readonly StudyJob[],
-  { wished, cpusPerTask }: { readonly wished?: number; readonly cpusPerTask: number },
+  {
+    wished,
+    cpusPerTask,
+    tasks = 1,
+  }: { readonly wished?: number; readonly cpusPerTask: number; readonly tasks?: number },
 ): ShareDivision {
   const active = jobs.filter((job) => job.active);
   const present = active.flatMap(({ share }) => share ?? [])[0];
@@ -59,10 +65,12 @@ export function divide(
     );
   }
   const programs = groupedRuns(missing).length;
-  const unasked = Math.min(mostUnasked, Math.max(1, Math.ceil(programs / cpusPerTask)));
+  const useful = tasks > 1 ? 1 : Math.ceil(programs / cpusPerTask);
+  const unasked = Math.min(mostUnasked, Math.max(1, useful));
   const of = present?.of ?? Math.min(wished ?? unasked, all.length);
-  // Once it runs, the job that completes the study trains everything.
-  if (active.some(({ share, state }) => !share && state !== "PENDING")) return { of, shares: [] };
+  // Once it runs, the job that completes the study trains everything, as one that is the only one does.
+  if (active.some(({ share, state, runs }) => !share && (state !== "PENDING" || runs.length > 0)))
+    return { of, shares: [] };
   const taken = new Set(active.map(({ share }) => share?.number));
   const isMissing = new Set<StudyRun>(missing);
   const shares = Array.from({ length: of }, (_, i) => i + 1).flatMap((number) => {
@@ -73,11 +81,20 @@ export function divide(
   return { of, shares };
 }
 
-/** The scripts of a submission at this moment, and where they and their logs go. */
-export function scriptsOf(request: JobRequest, { of, shares }: ShareDivision, now: Date) {
+/** The scripts of a submission at this moment, and where they and their logs go; that of one job stands alone. */
+export function scriptsOf(
+  request: JobRequest,
+  { of, shares }: ShareDivision,
+  now: Date,
+): { readonly folder: string; readonly train: string; readonly report?: string } {
   const { study, directory, resources, train, report } = request;
   const folder = submissionFolder(resolve(directory, request.folder), now);
   const common = { name: jobName(study), resources, directory };
+  if (of === 1 && tasksOf(resources) > 1) {
+    const about = `Trains the study ${study} by several processes together, summarises and draws it.`;
+    const log = join(plainPath(folder), files.trainLog(1));
+    return { folder, train: scriptOf({ ...common, about, command: report, log }) };
+  }
   return {
     folder,
     train: scriptOf({
@@ -124,7 +141,7 @@ export function submitShares(
     submitted.push(submit(script(files.trainScript, scripts.train), []));
     const arrays = [...new Set([...others, ...submitted])];
     if (waiting) waitFor(waiting.job, arrays);
-    else
+    else if (scripts.report !== undefined)
       submitted.push(
         submit(script(files.reportScript, scripts.report), [`--dependency=${afterAny(arrays)}`]),
       );
@@ -133,13 +150,12 @@ export function submitShares(
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
-  const [array, report = waiting!.job] = submitted;
+  const [first, second] = submitted;
   const record: JobRecord = {
     name: jobName(request.study),
-    array,
+    ...(scripts.report === undefined ? { report: first } : { array: first, report: second ?? waiting!.job }),
     of: division.of,
     shares: division.shares,
-    report,
     runsTotal,
     command: request.command,
     submitted: now.toISOString(),

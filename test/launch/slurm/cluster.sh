@@ -8,7 +8,7 @@ folder=$1 controller_port=$2 first_port=$3 second_port=$4
 host=$(hostname -s)
 export SLURM_CONF=$folder/slurm.conf
 
-mkdir -p "$folder"/{log,munge,state,spool-one,spool-two}
+mkdir -p "$folder"/{log,munge,state,spool-one,spool-two,pmix,pmix-one,pmix-two}
 # munged wants every user to get to its socket.
 chmod 755 "$folder"
 head -c 256 /dev/urandom > "$folder/munge/key"
@@ -21,6 +21,9 @@ NodeName=one,two Name=gpu File=/dev/zero
 NodeName=one,two Name=gpu File=/dev/full
 NodeName=one,two Name=gpu File=/dev/urandom
 END
+
+# Where processes of a step find each other; each node has its own (see below).
+echo "PMIxCliTmpDirBase=$folder/pmix" > "$folder/mpi.conf"
 
 # Jobs that are queued again start within seconds (cred_expire); a busy machine may take its time to answer.
 cat > "$SLURM_CONF" << END
@@ -109,8 +112,18 @@ for _ in {1..600}; do
   pause
 done
 daemon slurmctld slurmctld -D -c
-daemon slurmd-one slurmd -D -N one
-daemon slurmd-two slurmd -D -N two
+# The nodes would meet in one folder of PMIx, as they are one machine: each sees a folder of its own under that name.
+own_folder() {
+  # shellcheck disable=SC2016
+  exec unshare --mount sh -c 'mount --bind "$1-$2" "$1" && shift 2 && exec "$@"' sh "$folder/pmix" "$@"
+}
+for node in one two; do
+  if (own_folder "$node" true) 2> /dev/null; then
+    daemon "slurmd-$node" own_folder "$node" slurmd -D -N "$node"
+  else
+    daemon "slurmd-$node" slurmd -D -N "$node"
+  fi
+done
 
 for _ in {1..600}; do
   if [ "$(timeout 20 sinfo --noheader --Node --partition=main --states=idle --format=%N 2> /dev/null | wc -l)" = 2 ]; then

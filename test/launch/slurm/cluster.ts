@@ -1,11 +1,13 @@
 /** A cluster of Slurm for tests: slurmctld and two slurmd on this machine, where its packages and root are at hand. */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { openLibrary } from "../../../src/native/library.js";
+import { launchers } from "../../collectives/worlds.js";
 
 /** Why there is none here; undefined where there can be. */
 export const lacking: string | undefined = ((): string | undefined => {
@@ -14,6 +16,23 @@ export const lacking: string | undefined = ((): string | undefined => {
   const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin"];
   const missing = programs.filter((name) => !folders.some((folder) => namesIn(folder).includes(name)));
   return missing.length > 0 ? `needs ${missing.join(", ")}: slurm-wlm munge` : undefined;
+})();
+
+/** Open MPI's mpirun, where there is one. */
+export const openMpi = launchers.find(({ title }) => title === "Open MPI")?.launcher;
+
+/** Why srun can't start processes that meet by MPI here; undefined where it can. */
+export const lackingTogether: string | undefined = ((): string | undefined => {
+  if (lacking !== undefined) return lacking;
+  if (openMpi === undefined) return "needs Open MPI: libopenmpi3 openmpi-bin";
+  if (spawnSync("unshare", ["--mount", "true"]).status !== 0)
+    return "needs unshare: the nodes share a machine";
+  try {
+    openLibrary("libpmix.so");
+  } catch {
+    return "needs libpmix.so, which srun's plugin opens: libpmix-dev";
+  }
+  return undefined;
 })();
 
 export interface Cluster {

@@ -42,6 +42,11 @@ describe("without jobs", () => {
     ).toEqual(all.map(({ configuration }) => runId(configuration)).sort());
   });
 
+  test("one share for all where several processes train each program, or as many as are asked for", () => {
+    expect(divide(fresh, [], { cpusPerTask: 1, tasks: 2 })).toMatchObject({ of: 1, shares: [{ number: 1 }] });
+    expect(divide(fresh, [], { wished: 3, cpusPerTask: 1, tasks: 2 }).shares).toHaveLength(3);
+  });
+
   test("only the shares that lack a run, each with the runs that it lacks", () => {
     const [one, , other] = runsOfShare(all, { number: 3, of: 4 });
     const division = divide({ all, missing: [one, other] }, [], { wished: 4, cpusPerTask: 1 });
@@ -76,5 +81,10 @@ describe("beside jobs that wait or run", () => {
     expect(
       numbers(divide(fresh, [job({ job: "16", state: "PENDING" })], { wished: 2, cpusPerTask: 1 })),
     ).toEqual([1, 2]);
+  });
+
+  test("nothing beside one job that trains all, whether it runs or waits", () => {
+    for (const state of ["PENDING", "RUNNING"])
+      expect(divide(fresh, [job({ job: "16", state, runs: ["a1"] })], { cpusPerTask: 1 }).shares).toEqual([]);
   });
 });

@@ -146,6 +146,24 @@ describe("the jobs of a study", () => {
     expect(isOpen(standingOf([{ id: "a1", status: "completed" }], [], 1))).toBe(false);
   });
 
+  test("may be one that trains everything by several processes", () => {
+    const study = join(folder, "together");
+    const own = makeSubmissionFolder(study, new Date("2026-01-02T03:04:05.678Z"));
+    const shares = [{ number: 1, runs: ["a1", "b1"] }];
+    writeRecord(own, record({ array: undefined, of: 1, shares }));
+    const found = (text: string): StudyJob[] => joined(readSubmissions(study), jobsIn(text));
+    expect(found(queue)).toMatchObject([
+      { job: "16", runs: ["a1", "b1"], state: "PENDING", log: join(own, "train-1.log") },
+    ]);
+    expect(found(queue)[0]).not.toHaveProperty("share");
+    const runs = [{ id: "a1", status: "running" }] as const;
+    const standing = (text: string) => standingOf(runs, found(text), 2);
+    expect(standing(queue)).toMatchObject({ queued: 2, running: 0 });
+    const running = line(16, "N/A", "slalom-small", "RUNNING", "None", 0, 0, "0:10", "30:00", "n[1-2]");
+    expect(standing(running)).toMatchObject({ running: 1, queued: 1 });
+    expect(standing("")).toMatchObject({ interrupted: 1, missing: 1 });
+  });
+
   test("are told in words, with what to do", () => {
     const words = (job: string): string => stateWords(jobs().find((one) => one.job === job)!);
     expect(words("15_1")).toBe("running on n1, 3:10 of 30:00, queued again once");

@@ -87,6 +87,25 @@ exec node main.js --share "$SLURM_ARRAY_TASK_ID/12"
 `);
   });
 
+  test("starts several processes by srun, which Slurm warns one by one", () => {
+    const resources: Resources = { ...few, ntasks: 4, nodes: 2, cpusPerTask: 8, mpi: "pmix" };
+    expect(scriptOf({ ...job, resources, command: ["node", "main.js"] })).toBe(`#!/bin/bash
+#SBATCH --job-name=slalom-small
+#SBATCH --nodes=2
+#SBATCH --ntasks=4
+#SBATCH --cpus-per-task=8
+#SBATCH --output=/data/ada/runs/small/jobs/1/train-%a.log
+#SBATCH --signal=USR2@60
+#SBATCH --open-mode=append
+#SBATCH --requeue
+# Trains the study small.
+cd /data/ada || exit
+exec srun --mpi=pmix --cpus-per-task=8 --kill-on-bad-exit=1 node main.js
+`);
+    expect(scriptOf({ ...job, resources: { ...few, nodes: 3 } })).toMatch(/--nodes=3\n#SBATCH --ntasks=3\n/);
+    expect(scriptOf({ ...job, resources: { ...few, ntasks: 3 } })).not.toContain("--nodes");
+  });
+
   test("hands words to the program as they are, whatever is in them", () => {
     const print = "process.stdout.write(JSON.stringify(process.argv.slice(1)))";
     const script = scriptOf({
@@ -156,6 +175,8 @@ test.each([
 
 describe("resources that no job can have are refused", () => {
   test.each([
+    [{ nodes: 4, ntasks: 2 }, /--nodes 4: received more than --ntasks 2, the processes of a job; expected/],
+    [{ ntasks: 2, mpi: "pmix; rm" }, /--mpi: received "pmix; rm"; expected a name of srun --mpi=list/],
     [{ time: "soon" }, /--time: received "soon"; expected minutes, hours:minutes:seconds or days-hours/],
     [{ time: "3" }, /--time 3: received 3 minutes; expected at least 5: a job is told to end/],
     [{ time: "00:04:00" }, /received 4 minutes/],

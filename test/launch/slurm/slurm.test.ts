@@ -1,13 +1,16 @@
 /** Studies as jobs of a real Slurm: arrays, preemption, jobs whose time is over, cancelling, what is refused. */
+
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadStudy } from "../../../src/runs/index.js";
 import { type Ended, slalom as runSlalom, start } from "../../cli/cli.js";
+import { launch } from "../../collectives/worlds.js";
 import { root } from "../../support/sources.js";
 import { namesIn, newest, outcomes } from "../outcomes.js";
 import { smallStudy, temporaryFolder } from "../support.js";
-import { type Cluster, lacking, startCluster, until } from "./cluster.js";
+import { type Cluster, lacking, lackingTogether, openMpi, startCluster, until } from "./cluster.js";
 
 /** Generous: the machine may be busy, and Slurm looks at its queue every few seconds. */
 const limitMs = 1_800_000;
@@ -80,6 +83,10 @@ describe.skipIf(lacking !== undefined)(`on a cluster of Slurm${lacking ? ` (${la
     const [, array, report] = /, (\d+)_\[.*then (\d+) completes/.exec(text) ?? [];
     return { array, report };
   };
+  /** Why two nodes can't train together; undefined where they can. */
+  const lackingPlugin = (): string | undefined =>
+    lackingTogether ??
+    (cluster.slurm("srun", "--mpi=list").includes("pmix") ? undefined : "needs srun's plugin for PMIx");
 
   test(
     "an array trains the runs that a run here would, and the job after it draws",
@@ -154,25 +161,69 @@ describe.skipIf(lacking !== undefined)(`on a cluster of Slurm${lacking ? ` (${la
     limitMs,
   );
 
+  /** A job of a study without end, until it has gone on after the warning that its time is over. */
+  const warned = async (asked: readonly string[], share: string): Promise<string> => {
+    const path = place(longStudy(40_000_000));
+    await submit(path, ...asked, "--time", "30");
+    const [{ job, log }] = (await status(path)).jobs;
+    const checkpoints = join(path, "runs/long/checkpoints");
+    await until(() => newest(checkpoints) > 0);
+    // Slurm warns a minute before the end. It looks twice a minute, so there has to be some time left for it to look again.
+    cluster.slurm("scontrol", "update", `JobId=${job}`, "EndTime=now+50seconds");
+    await until(() =>
+      readFileSync(join(path, log), "utf8").includes("is queued again, and goes on from there."),
+    );
+    cluster.slurm("scontrol", "update", `JobId=${job}`, "TimeLimit=30");
+    const before = newest(checkpoints);
+    await until(() => newest(checkpoints) > before);
+    const cancelled = await succeed(path, "cancel", "long");
+    await until(() => !/RUNNING|COMPLETING/.test(stateOf(job)));
+    const told = await succeed(path, "status", "runs/long");
+    expect(told).toMatch(/^long: 0 of 2 runs have results; 2 interrupted\n/);
+    expect(told).toMatch(new RegExp(`\n {2}${job} +${share} +cancelled, queued again \\S+`));
+    expect(told).toContain(`slalom run 'study one.ts' --launcher slurm ${asked.join(" ")} --time 30`);
+    return cancelled;
+  };
+
   test(
-    "a job that is warned of its time keeps its trainings, queues itself again and goes on",
+    "jobs that are warned of their time keep their trainings, queue themselves again and go on",
     async () => {
-      const path = place(longStudy(40_000_000));
-      const { array } = idsIn(await submit(path, "--shares", "1", "--time", "30"));
-      const checkpoints = join(path, "runs/long/checkpoints");
-      await until(() => newest(checkpoints) > 0);
-      // Slurm warns a minute before the end. It looks twice a minute, so there has to be some time left for it to look again.
-      cluster.slurm("scontrol", "update", `JobId=${array}_1`, "EndTime=now+50seconds");
-      const log = join(path, (await status(path)).jobs[0].log);
-      await until(() => readFileSync(log, "utf8").includes("is queued again, and goes on from there."));
-      cluster.slurm("scontrol", "update", `JobId=${array}_1`, "TimeLimit=30");
-      const before = newest(checkpoints);
-      await until(() => newest(checkpoints) > before);
-      expect(await succeed(path, "cancel", "long")).toMatch(/^long: 2 jobs cancelled \(/);
-      const told = await succeed(path, "status", "runs/long");
-      expect(told).toMatch(/^long: 0 of 2 runs have results; 2 interrupted\n/);
-      expect(told).toMatch(new RegExp(`\n {2}${array}_1 +1/1 +cancelled, queued again \\S+`));
-      expect(told).toContain("slalom run 'study one.ts' --launcher slurm --shares 1 --time 30");
+      const stories = [warned(["--shares", "1"], "1/1")];
+      const together = lackingPlugin() === undefined;
+      if (together) stories.push(warned(["--nodes", "2", "--ntasks", "2"], "all"));
+      const [alone, shared] = await Promise.all(stories);
+      expect(alone).toMatch(/^long: 2 jobs cancelled \(/);
+      if (together) expect(shared).toMatch(/^long: 1 job cancelled \(/);
+    },
+    limitMs,
+  );
+
+  test(
+    "processes on two nodes train what those of mpirun train, bit for bit, also when their time is over meanwhile",
+    async ({ skip }) => {
+      const absence = lackingPlugin();
+      if (absence !== undefined) skip(absence);
+      const path = place(longStudy(6000));
+      const main = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
+      const words = ["run", "study one.ts", "--no-figures", "--out", "here"];
+      const here = await launch(openMpi!, 2, [main, ...words], path).ended;
+      expect(here.code, here.text).toBe(0);
+      const told = await submit(path, "--nodes", "2", "--ntasks", "2", "--time", "30");
+      const [, job] = /^long: 2 runs in 1 job of 2 processes, (\d+), which draws too\.\n/.exec(told) ?? [];
+      await until(() => newest(join(path, "runs/long/checkpoints")) > 0);
+      // As Slurm does it to every process of the job.
+      cluster.slurm("scancel", "--signal=USR2", job);
+      await until(() => stateOf(job).includes("PENDING"));
+      expect((await status(path)).runs).toMatchObject({ requeued: 2 });
+      await until(() => stateOf(job).includes("COMPLETED"));
+      expect(outcomes(join(path, "runs"), "long")).toEqual(outcomes(join(path, "here"), "long"));
+      const now = await status(path);
+      expect(now).toMatchObject({ runs: { completed: 2 }, jobs: [{ job, state: "COMPLETED", restarts: 1 }] });
+      expect(now.jobs[0]).toMatchObject({ node: "one,two" });
+      const log = readFileSync(join(path, now.jobs[0].log), "utf8");
+      expect(log.match(/, 2 ranks, 2 processes\)/g)).toHaveLength(2);
+      expect(log).toContain("the same command goes on from there.");
+      expect(readFileSync(join(path, "runs/long/report.html"), "utf8")).toMatch(/^<!doctype html>/i);
     },
     limitMs,
   );
@@ -293,6 +344,27 @@ test("without Slurm the script can be read, and what can't be done says so", asy
       /\nexec \S+ \S+main\.js run small\.ts --only small --steps 60 --requeue --no-figures\n/,
     );
     expect(namesIn(join(folder.path, "runs"))).toEqual([]);
+    const together = await runSlalom(
+      folder.path,
+      "run small.ts --launcher slurm --dry-run --nodes 2 --ntasks 4 --cpus-per-task 2 --mpi pmix",
+      nowhere,
+    );
+    expect(together.out).toMatch(
+      /#SBATCH --nodes=2\n#SBATCH --ntasks=4\n#SBATCH --cpus-per-task=2\n(?:.*\n)*exec srun --mpi=pmix --cpus-per-task=2 --kill-on-bad-exit=1 \S+ \S+main\.js run small\.ts --only small --ranks 2 --requeue\n\n$/,
+    );
+    expect(together.out).not.toContain("--array");
+    const words = ["--workers 2", "--ranks 3 --cpus-per-task 2", "--backend reference", "--nodes 3"];
+    const refusals = await Promise.all(
+      words.map((more) =>
+        runSlalom(folder.path, `run small.ts --launcher slurm --ntasks 2 ${more}`, nowhere),
+      ),
+    );
+    expect(refusals.map(({ code, err }) => [code, err.split(";")[0]])).toEqual([
+      [2, "slalom: --workers 2: received with 2 processes"],
+      [2, "slalom: --ranks 3: received for processes of 2 cores"],
+      [2, "slalom: --backend reference: received with 2 processes"],
+      [2, "slalom: --nodes 3: received more than --ntasks 2, the processes of a job"],
+    ]);
     const real = await runSlalom(folder.path, "run small.ts --launcher slurm", nowhere);
     expect(real).toMatchObject({ code: 1, out: "" });
     expect(real.err).toMatch(/^slalom: sinfo: this machine has no Slurm, .* --launcher local\.\n$/);
