@@ -46,8 +46,9 @@ export async function makeBackend({ backend, gemm, ranks = 1, world }: BackendCh
     case "cpu": {
       const { cpuBackend } = await import("../backends/cpu/index.js");
       if (!world) return cpuBackend({ gemm, ranks });
-      const { openCommunicator } = await import("../collectives/index.js");
-      return cpuBackend({ gemm, ranks, communicator: openCommunicator({ environment: world.environment }) });
+      const { meet } = await import("./agreement.js");
+      const communicator = await meet({ gemm, ranks }, world);
+      return cpuBackend({ gemm, ranks, ...(communicator && { communicator }) });
     }
     case "reference":
       return (await import("../backends/reference/index.js")).referenceBackend();

@@ -10,6 +10,8 @@ export interface World {
   readonly size: number;
   /** In which the launcher tells of them. */
   readonly environment: Environment;
+  /** What this process was told to do. */
+  readonly command: string;
 }
 
 /** The world that the environment tells of; undefined for a process that is alone. */
@@ -23,7 +25,7 @@ export function worldOf(environment: Environment): World | undefined {
       `${title} started this process as one of several (${from}) and does not say of how many; expected a launcher that does: mpirun, or srun.`,
     );
   }
-  return { rank, size, environment };
+  return { rank, size, environment, command: process.argv.slice(2).join(" ") };
 }
 
 /**
@@ -31,18 +33,15 @@ export function worldOf(environment: Environment): World | undefined {
  * the training where it can go on, and then the others.
  * @throws SlalomError "option" for a backend that one process has alone
  */
-export async function followWorld({ gemm, ranks }: BackendChoice, { environment }: World): Promise<void> {
-  const [{ openCommunicator }, { followCpuBackend }] = await Promise.all([
-    import("../collectives/index.js"),
+export async function followWorld({ gemm, ranks = 1 }: BackendChoice, world: World): Promise<void> {
+  const [{ meet }, { followCpuBackend }] = await Promise.all([
+    import("./agreement.js"),
     import("../backends/cpu/index.js"),
   ]);
   const ignored = ["SIGINT", "SIGTERM", "SIGUSR2"] as const;
   const ignore = (): void => {};
   for (const signal of ignored) process.on(signal, ignore);
-  await followCpuBackend({
-    gemm,
-    ...(ranks !== undefined && { ranks }),
-    communicator: openCommunicator({ environment }),
-  });
+  const communicator = await meet({ gemm, ranks }, world);
+  if (communicator) await followCpuBackend({ gemm, ranks, communicator });
   for (const signal of ignored) process.off(signal, ignore);
 }

@@ -1,6 +1,6 @@
 /** Studies trained by several processes under mpirun: what they come to, and how they end. */
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -154,6 +154,41 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
     expect(code).not.toBe(0);
     expect(text.match(/a batch of 24 examples on 5 ranks; expected a multiple of 5/g)?.length).toBe(1);
   }, 60_000);
+
+  /** Two processes that were told different things, or are different programs. */
+  const mixed = (folder: string, first: readonly string[], second: readonly string[]) => {
+    const launched = launch(launcher, 1, [...first, ":", "-np", "1", process.execPath, ...second], folder);
+    running.push(launched.process);
+    return launched.ended;
+  };
+
+  test("one that was given another study, or another library, is named, and all end", async () => {
+    const folder = folderWith(file(40));
+    const line = [main, ..."run study.ts --no-figures --out kept".split(" ")];
+    const { code, text } = await mixed(folder, line, [main, "run", "other.ts", "--gemm", "wasm"]);
+    expect(code).not.toBe(0);
+    expect(text).toMatch(
+      /2 processes train together: rank 1 \(process \d+ on node \S+\) differs from rank 0 \(.*\), which has command run study\.ts --no-figures --out kept, and run other\.ts --gemm wasm there/,
+    );
+    expect(text.match(/Expected the same of all: start them by one command/g)).toHaveLength(1);
+    expect(namesIn(join(folder, "kept/together/runs"))).toEqual([]);
+  }, 120_000);
+
+  test("one of another version is named, and all end", async () => {
+    const folder = folderWith(file(40));
+    const other = mkdtempSync(join(root, "version-"));
+    const own = fileURLToPath(new URL("../..", import.meta.url));
+    cpSync(join(own, "dist"), join(other, "dist"), { recursive: true });
+    symlinkSync(join(own, "node_modules"), join(other, "node_modules"));
+    const description = JSON.parse(readFileSync(join(own, "package.json"), "utf8"));
+    writeFileSync(join(other, "package.json"), JSON.stringify({ ...description, version: "99.0.0" }));
+    const words = "run study.ts --no-figures --out kept".split(" ");
+    const { code, text } = await mixed(folder, [main, ...words], [join(other, "dist/cli/main.js"), ...words]);
+    expect(code).not.toBe(0);
+    expect(text).toMatch(
+      /differs from rank 0 \(.*\), which has Slalom [\d.]+\S*, and 99\.0\.0 there\. Expected/,
+    );
+  }, 120_000);
 
   test.each([
     ["a perceptron", file(40)],

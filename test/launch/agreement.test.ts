@@ -1,0 +1,51 @@
+/** Processes that train together say what they are: who differs is named with what differs. */
+import { expect, test } from "vitest";
+import type { Communicator, MovableArray } from "../../src/collectives/index.js";
+import { differenceAmong, type Traits } from "../../src/launch/agreement.js";
+
+/** What each rank of a world finds whose ranks tell these. */
+function found(told: readonly Traits[]): (string | undefined)[] {
+  const members = told.map((_, rank) => ({ rank, node: `n${rank}`, processId: 100 + rank }));
+  const arrays: MovableArray[] = [];
+  const as = (rank: number, allGather: Communicator["allGather"]) =>
+    differenceAmong({ rank, size: told.length, members, allGather }, told[rank]);
+  // First what each tells, then what all of them see.
+  for (const rank of told.keys()) {
+    try {
+      as(rank, (array) => {
+        arrays.push(array.slice());
+        throw new Error("told");
+      });
+    } catch {}
+  }
+  return [...told.keys()].map((rank) =>
+    as(rank, (array) => {
+      const part = array.length / told.length;
+      arrays.forEach((other, from) => {
+        array.set(other.subarray(from * part, (from + 1) * part), from * part);
+      });
+    }),
+  );
+}
+
+const same = { Slalom: "1.2.3", command: "run é.ts", "matrix products": "oneDNN 3.1" };
+
+test("those that are the same find nothing, whatever their commands hold", () => {
+  expect(found([same, same, same])).toEqual([undefined, undefined, undefined]);
+  const long = { ...same, command: `run ${"é\n".repeat(5000)}` };
+  expect(found([long, long])).toEqual([undefined, undefined]);
+});
+
+test("one that differs is named, the same on all ranks", () => {
+  const other = { ...same, Slalom: "1.2.4", "matrix products": "our own" };
+  const [message, ...more] = found([same, same, other]);
+  expect(message).toBe(
+    "3 processes train together: rank 2 (process 102 on node n2) differs from rank 0 (process 100 on node n0), which has Slalom 1.2.3, and 1.2.4 there; matrix products oneDNN 3.1, and our own there. Expected the same of all: start them by one command, of one installation that every machine sees.",
+  );
+  expect(more).toEqual([message, message]);
+});
+
+test("long commands that differ in their last letter are told apart", () => {
+  const [message] = found(["a", "b"].map((end) => ({ command: `run ${"x".repeat(5000)}${end}` })));
+  expect(message).toMatch(/which has command run x+\.\.\. \(\w{8}\), and run x+\.\.\. \(\w{8}\) there/);
+});
