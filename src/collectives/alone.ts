@@ -18,6 +18,11 @@ export function aloneCommunicator(): Communicator {
       open("allReduce");
       checkReduction("allReduce", array, reduction);
     },
+    beginAllReduce(array, reduction = "sum") {
+      open("beginAllReduce");
+      checkReduction("beginAllReduce", array, reduction);
+      return { advance: () => true, finish() {} };
+    },
     reduceScatter(array, reduction = "sum") {
       open("reduceScatter");
       checkReduction("reduceScatter", array, reduction);

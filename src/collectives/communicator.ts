@@ -23,9 +23,20 @@ export interface Member {
   readonly processId: number;
 }
 
+/** A reduction that travels while its rank does other things. Until it is finished nobody else touches its array. */
+export interface PendingReduction {
+  /**
+   * Takes and sends on what it can without waiting. True once the result is there. Libraries carry messages only while
+   * they are called: call it now and then.
+   */
+  advance(): boolean;
+  /** Returns when the result is there. */
+  finish(): void;
+}
+
 /**
  * Ranks that exchange arrays. Calls return when the result is there; a thread that calls them computes nothing else
- * meanwhile.
+ * meanwhile. Only an all-reduce can be begun, so that it travels while the thread computes.
  *
  * Every element is summed in the order of ranks, `((x_0 + x_1) + x_2) + ...` in its own precision, wherever it lies and
  * however long the array is. So a world gives the same bits every time and on every rank, and those of an element do
@@ -42,6 +53,16 @@ export interface Communicator {
   readonly members: readonly Member[];
   /** Puts the sum over ranks, or the sum divided by their number, into the array of each. */
   allReduce(array: FloatArray, reduction?: Reduction): void;
+  /**
+   * The same, but returns at once; several may be under way.
+   *
+   * ```ts
+   * const sum = world.beginAllReduce(gradients);
+   * while (computesOn()) sum.advance();
+   * sum.finish();
+   * ```
+   */
+  beginAllReduce(array: FloatArray, reduction?: Reduction): PendingReduction;
   /** Puts the reduced values of this rank's part, `partOf(array.length, this)`, there; other parts stay as they are. */
   reduceScatter(array: FloatArray, reduction?: Reduction): void;
   /** Puts the part of each rank into the arrays of the others. */

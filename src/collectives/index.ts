@@ -6,6 +6,7 @@ export {
   type Member,
   type MovableArray,
   type Part,
+  type PendingReduction,
   partOf,
   type Reduction,
 } from "./communicator.js";

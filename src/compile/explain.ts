@@ -151,7 +151,8 @@ function count(plan: Plan, kernel: Kernel): Counted {
       return countConvolution(kernel);
     case "pool":
       return countPool(kernel);
-    case "allReduce":
+    case "beginAllReduce":
+    case "finishAllReduce":
       return countAllReduce(plan, kernel);
     case "barrier":
       return { shape: `${plan.ranks} ranks`, flops: 0, bytes: 0 };
@@ -199,8 +200,11 @@ function countConvolution(kernel: ConvolutionKernel): Counted {
 function countAllReduce({ buffers, processes }: Plan, kernel: AllReduceKernel): Counted {
   const sizes = kernel.buffers.map((buffer) => buffers[buffer]);
   const elements = sum(sizes.map(({ shape }) => sizeOf(shape)));
+  const shape = `${elements} over ${processes} processes`;
+  // What is computed is counted once, where it is begun.
+  if (kernel.kind === "finishAllReduce") return { shape, flops: 0, bytes: 0 };
   return {
-    shape: `${elements} over ${processes} processes`,
+    shape,
     flops: elements * (processes - 1),
     bytes: 2 * sum(sizes.map(({ shape, dtype }) => sizeOf(shape) * bytesOf(dtype))),
   };

@@ -41,7 +41,8 @@ export function kernelEffects(kernel: Kernel): KernelEffects {
         ? { reads: [source], writes: present([target, index]) }
         : { reads: present([source, index]), writes: present([target]) };
     }
-    case "allReduce":
+    case "beginAllReduce":
+    case "finishAllReduce":
       return { reads: kernel.buffers, writes: kernel.buffers };
     case "barrier":
       return { reads: [], writes: [] };
@@ -89,7 +90,8 @@ export function withPlaces(kernel: Kernel, change: <P extends Place>(place: P) =
         ...(kernel.target !== undefined && { target: number(kernel.target) }),
         ...(kernel.index !== undefined && { index: number(kernel.index) }),
       };
-    case "allReduce":
+    case "beginAllReduce":
+    case "finishAllReduce":
       return { ...kernel, buffers: kernel.buffers.map(number) };
     case "barrier":
       return kernel;

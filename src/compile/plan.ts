@@ -70,11 +70,14 @@ export type Kernel =
   | AllReduceKernel
   | BarrierKernel;
 
-/** Puts the sums over all processes into the buffers of each; one thread of a process does it. */
+/**
+ * Puts the sums over all processes into the buffers of each; one thread of a process does it. One kernel begins, one with
+ * the same buffers finishes, in the same step; between them the buffers travel, and no kernel touches them.
+ */
 export interface AllReduceKernel {
-  readonly kind: "allReduce";
+  readonly kind: "beginAllReduce" | "finishAllReduce";
   readonly name: string;
-  /** Whole float buffers, in an order that is the same everywhere. */
+  /** Whole float buffers of one type that travel together, in an order that is the same everywhere. */
   readonly buffers: readonly number[];
 }
 

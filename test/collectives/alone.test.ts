@@ -13,6 +13,9 @@ describe("a world of one", () => {
     const array = new Float32Array([1, 2.5, -3]);
     world.allReduce(array);
     world.allReduce(array, "mean");
+    const pending = world.beginAllReduce(array);
+    expect(pending.advance()).toBe(true);
+    pending.finish();
     world.reduceScatter(array);
     world.allGather(array);
     world.broadcast(array);

@@ -68,6 +68,33 @@ const scenarios = {
     world.close();
   },
 
+  underway() {
+    const world = open();
+    const cases = values.floatKinds.flatMap((kind) => values.journeys.map((length) => [kind, length]));
+    const arrays = cases.map(([kind, length]) => values.fill(values.arrayOf(kind, length, "shared"), rank));
+    const pending = arrays.map((array) => world.beginAllReduce(array));
+    // Some ranks look after their sums, others do not; other calls come between.
+    for (let turn = 0; turn < 5 * rank; turn++) for (const one of pending) one.advance();
+    const told = new Float64Array([rank === 0 ? 17 : 0]);
+    world.broadcast(told);
+    const one = new Float32Array([rank + 1]);
+    world.allReduce(one);
+    for (const sum of pending) sum.finish();
+    const [again] = pending;
+    found({ digests: arrays.map(values.digest), told: told[0], one: one[0], over: again.advance() });
+    world.close();
+  },
+
+  async gradients() {
+    const { cpuBackend, followCpuBackend } = await jiti.import("../../src/backends/cpu/index.ts");
+    const { summedOn } = await jiti.import("./gradients.ts");
+    const communicator = open();
+    if (rank > 0) return followCpuBackend({ communicator });
+    const backend = cpuBackend({ communicator });
+    found({ digests: summedOn(backend, communicator.size).map(values.digest) });
+    await backend.close();
+  },
+
   split() {
     const world = open();
     const node = world.split("node");
@@ -141,6 +168,8 @@ const scenarios = {
   killed: () => endless((turn) => turn === 5 && process.kill(process.pid, "SIGKILL")),
   hanging: () => endless((turn) => turn === 5 && hang()),
   stopped: () => endless((turn) => turn === 5 && process.kill(process.pid, "SIGSTOP")),
+  stoppedUnderway: () => withSumsUnderway(() => process.kill(process.pid, "SIGSTOP")),
+  killedUnderway: () => withSumsUnderway(() => process.kill(process.pid, "SIGKILL")),
   throwing: () =>
     endless((turn) => {
       if (turn === 5) throw new Error("this rank has had enough");
@@ -168,6 +197,14 @@ const scenarios = {
     open();
   },
 };
+
+/** Two sums that have begun; `act` is what rank 1 does then. */
+function withSumsUnderway(act) {
+  const world = open();
+  const pending = [1, 2].map(() => world.beginAllReduce(new Float32Array(1_000_000).fill(1)));
+  if (rank === 1) act();
+  for (const sum of pending) sum.finish();
+}
 
 /** Sums without end; `act` is what rank 1 does before each. */
 async function endless(act) {

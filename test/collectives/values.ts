@@ -5,6 +5,8 @@ import type { FloatArray, Reduction } from "../../src/collectives/index.js";
 export type FloatKind = "float32" | "float64";
 
 export const lengths = [0, 1, 2, 3, 5, 64, 1001, 100_003] as const;
+/** Those of sums under way at once; the longest travels in many pieces. */
+export const journeys = [1, 1001, 700_001] as const;
 export const floatKinds: readonly FloatKind[] = ["float32", "float64"];
 export const memories = ["plain", "shared"] as const;
 export const allReductions: readonly Reduction[] = ["sum", "mean"];

@@ -1,7 +1,9 @@
 /** Ranks that are processes, started by the real mpirun: what collectives give, and how worlds end. */
 import { hostname } from "node:os";
 import { afterAll, describe, expect, test } from "vitest";
+import { cpuBackend } from "../../src/backends/cpu/index.js";
 import { partOf } from "../../src/collectives/index.js";
+import { ownOn } from "./gradients.js";
 import {
   allReductions,
   arrayOf,
@@ -9,6 +11,7 @@ import {
   type FloatKind,
   fill,
   floatKinds,
+  journeys,
   lengths,
   memories,
   reduced,
@@ -109,6 +112,36 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
     longMs,
   );
 
+  test.each([2, 3])(
+    "%i ranks: sums that were begun give the same bits, however ranks look after them",
+    async (size) => {
+      const world = start(size, "underway");
+      expect(await world.ended).toMatchObject({ code: 0 });
+      const digests = floatKinds.flatMap((kind) =>
+        journeys.map((length) => digest(reduced(kind, length, size, "sum"))),
+      );
+      const one = (size * (size + 1)) / 2;
+      for (let rank = 0; rank < size; rank++)
+        expect(world.found(rank)).toEqual({ digests, told: 17, one, over: true });
+    },
+    longMs,
+  );
+
+  test.each([2, 3])(
+    "%i ranks: gradients that travel while the backward pass goes on are those of all ranks, added in order",
+    async (size) => {
+      const world = start(size, "gradients");
+      expect(await world.ended).toMatchObject({ code: 0 });
+      const backend = cpuBackend();
+      const [sums, ...others] = Array.from({ length: size }, (_, rank) => ownOn(backend, rank));
+      for (const gradients of others)
+        for (const [i, sum] of sums.entries()) for (let j = 0; j < sum.length; j++) sum[j] += gradients[i][j];
+      expect(sums.every((sum) => sum.some((value) => value !== 0))).toBe(true);
+      expect(world.found(0)).toEqual({ digests: sums.map(digest) });
+    },
+    longMs,
+  );
+
   test(
     "splits by node and by number; sums go through leaders",
     async () => {
@@ -184,6 +217,23 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
         );
         expect(await survivors(world)).toEqual([]);
       }
+    },
+    longMs,
+  );
+
+  test(
+    "a rank that is stopped or killed while sums are under way is named, or ends the others",
+    async () => {
+      const killed = start(3, "killedUnderway", patience);
+      expect((await killed.ended).code).toBeGreaterThan(0);
+      const stopped = start(3, "stoppedUnderway", patience);
+      const { code, text } = await stopped.ended;
+      expect(code).toBeGreaterThan(0);
+      const processes = stopped.processes();
+      expect(text).toContain(
+        `allReduce: ${nameOf(1, processes)} does not answer; ${nameOf(0, processes)}, ${nameOf(2, processes)} have waited at allReduce of 1000000 numbers (call 2 of the world) for`,
+      );
+      expect([...(await survivors(stopped)), ...(await survivors(killed))]).toEqual([]);
     },
     longMs,
   );

@@ -39,8 +39,9 @@ function shapeOf(kernel: Kernel): string {
       return `pool ${kernel.mode} ${kernel.images}x${kernel.height}x${kernel.width}x${kernel.channels} by ${kernel.attributes.size.join("x")}`;
     case "barrier":
       return "barrier";
-    case "allReduce":
-      return "allReduce";
+    case "beginAllReduce":
+    case "finishAllReduce":
+      return kernel.kind;
     case "loop": {
       const extents = kernel.extents.map((extent, d) => (kernel.reduced[d] ? `(${extent})` : `${extent}`));
       return `loop ${extents.join("x") || "once"} [${kernel.name}]`;

@@ -25,6 +25,12 @@ export interface EmittedPlan {
 
 export type LibraryKernel = GemmKernel | ConvolutionKernel | AllReduceKernel;
 
+const isOfLibrary = (kernel: Kernel): kernel is LibraryKernel =>
+  ["gemm", "convolution", "beginAllReduce", "finishAllReduce"].includes(kernel.kind);
+
+/** Beside the calls: `library.advanceSums` moves on what travels, after each kernel while something does. */
+export const advanceSums = "advanceSums";
+
 /** The name under which the module exports an entry. */
 export const exportedEntry = (plan: Plan, entry: string): string =>
   `entry${Object.keys(plan.entries).indexOf(entry)}`;
@@ -41,19 +47,23 @@ export function emitPlan(plan: Plan, features: WasmFeatures, meeting?: Meeting):
   );
   const libraryCalls = Object.values(plan.entries)
     .flatMap(({ kernels }) => kernels)
-    .filter(
-      (kernel) => kernel.kind === "gemm" || kernel.kind === "convolution" || kernel.kind === "allReduce",
-    );
-  const imports: LibraryImports = new Map(
-    libraryCalls.map((kernel, i) => [
-      kernel,
-      module.importFunction({ module: "library", name: `${i}` }, { parameters: {} }),
-    ]),
-  );
+    .filter(isOfLibrary);
+  const imported = (name: string): Callable =>
+    module.importFunction({ module: "library", name }, { parameters: {} });
+  const imports: LibraryImports = new Map(libraryCalls.map((kernel, i) => [kernel, imported(`${i}`)]));
+  const advance = libraryCalls.some(({ kind }) => kind === "beginAllReduce")
+    ? imported(advanceSums)
+    : undefined;
   const target = createLoopTarget(module, plan.buffers, features);
   const barrier = meeting && defineBarrier(module, meeting);
   for (const [name, entry] of Object.entries(plan.entries)) {
-    const calls = entry.kernels.map((kernel) => callOf(kernel, target, imports, barrier));
+    let underway = 0;
+    const calls = entry.kernels.flatMap((kernel): Statement[] => {
+      if (kernel.kind === "beginAllReduce") underway++;
+      if (kernel.kind === "finishAllReduce") underway--;
+      const own = callOf(kernel, target, imports, barrier);
+      return advance && underway > 0 ? [own, call(advance, {})] : [own];
+    });
     module.function(exportedEntry(plan, name), { parameters: { steps: "i32" } }, (f, { steps }) => {
       const step = f.let(i32.const(0));
       f.while(i32.lt_s(step, steps), () => {
@@ -82,7 +92,8 @@ function callOf(
   switch (kernel.kind) {
     case "gemm":
     case "convolution":
-    case "allReduce":
+    case "beginAllReduce":
+    case "finishAllReduce":
       return call(imports.get(kernel)!, {});
     case "pool":
       return call(emitPool(target, kernel), {});

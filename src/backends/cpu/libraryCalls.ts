@@ -5,18 +5,19 @@
 import { bytesOf, dtypes } from "../../base/dtype.js";
 import { invariant } from "../../base/errors.js";
 import { sizeOf } from "../../base/shape.js";
-import type { Communicator, FloatArray } from "../../collectives/index.js";
+import type { FloatArray } from "../../collectives/index.js";
 import type { AllReduceKernel, ConvolutionKernel, GemmKernel, Plan } from "../../compile/plan.js";
 import type { BoundConvolution, ConvolutionSpec } from "./convolution/index.js";
 import type { LibraryKernel } from "./emitPlan.js";
 import type { BoundGemm } from "./gemm/index.js";
+import type { TravellingSums } from "./processes/travellingSums.js";
 import type { WasmMemory } from "./wasm/index.js";
 
 export interface BoundLibraries {
   readonly gemm: BoundGemm;
   readonly convolution: BoundConvolution;
-  /** Of the processes, where there are several. */
-  readonly communicator?: Communicator;
+  /** Over the processes, where there are several. */
+  readonly sums?: TravellingSums;
   readonly memory: WasmMemory;
 }
 
@@ -26,7 +27,8 @@ export function prepareLibraryCall(kernel: LibraryKernel, plan: Plan, bound: Bou
       return prepareProduct(kernel, plan, bound.gemm);
     case "convolution":
       return prepareConvolution(kernel, plan, bound.convolution);
-    case "allReduce":
+    case "beginAllReduce":
+    case "finishAllReduce":
       return prepareAllReduce(kernel, plan, bound);
   }
 }
@@ -60,42 +62,18 @@ function prepareConvolution(kernel: ConvolutionKernel, plan: Plan, bound: BoundC
   };
 }
 
-/** Arrays of fewer elements travel in one: a journey costs as much as some thousand elements. */
-const smallElements = 1 << 14;
-
 function prepareAllReduce(
-  { buffers }: AllReduceKernel,
+  { kind, buffers }: AllReduceKernel,
   plan: Plan,
-  { communicator, memory }: BoundLibraries,
+  { sums, memory }: BoundLibraries,
 ): () => void {
-  invariant(communicator, "a plan for several processes is run by several");
+  invariant(sums, "a plan for several processes is run by several");
   const arrays = buffers.map((number): FloatArray => {
     const { dtype, shape, offset } = plan.buffers[number];
     return new dtypes[dtype].array(memory.buffer, offset, sizeOf(shape)) as FloatArray;
   });
-  const large = arrays.filter(({ length }) => length >= smallElements);
-  const parcels = [Float32Array, Float64Array].flatMap((kind) => {
-    const small = arrays.filter((array) => array instanceof kind && array.length < smallElements);
-    if (small.length === 0) return [];
-    const parcel = new kind(small.reduce((sum, { length }) => sum + length, 0));
-    return [{ parcel, small }];
-  });
-  return () => {
-    for (const array of large) communicator.allReduce(array);
-    for (const { parcel, small } of parcels) {
-      let at = 0;
-      for (const array of small) {
-        parcel.set(array, at);
-        at += array.length;
-      }
-      communicator.allReduce(parcel);
-      at = 0;
-      for (const array of small) {
-        array.set(parcel.subarray(at, at + array.length));
-        at += array.length;
-      }
-    }
-  };
+  const bucket = { buffer: buffers[0], arrays };
+  return kind === "beginAllReduce" ? () => sums.begin(bucket) : () => sums.finish(bucket);
 }
 
 /** The product as a function without arguments: all offsets are known. */

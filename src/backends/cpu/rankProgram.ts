@@ -3,11 +3,12 @@ import type { Communicator } from "../../collectives/index.js";
 import type { Plan } from "../../compile/plan.js";
 import { planForRank } from "../../compile/planForRank.js";
 import type { BoundConvolution, ConvolutionLibrary } from "./convolution/index.js";
-import { type EmittedPlan, emitPlan, exportedEntry } from "./emitPlan.js";
+import { advanceSums, type EmittedPlan, emitPlan, exportedEntry } from "./emitPlan.js";
 import type { BoundGemm, GemmLibrary } from "./gemm/index.js";
 import { prepareLibraryCall } from "./libraryCalls.js";
 import { mathImports } from "./loops/index.js";
 import { type MemoryLayout, memoryLayout } from "./memoryLayout.js";
+import { TravellingSums } from "./processes/travellingSums.js";
 import {
   compileModule,
   instantiate,
@@ -71,19 +72,18 @@ export class RankProgram {
     const { gemmAt, convolutionAt } = this.layout.workspaces[this.rank];
     this.products = gemm.bind(memory, gemmAt);
     this.convolutions = convolution.bind(memory, convolutionAt, this.products);
-    const bound = {
-      gemm: this.products,
-      convolution: this.convolutions,
-      memory,
-      ...(communicator && { communicator }),
-    };
+    const sums = communicator && new TravellingSums(communicator);
+    const bound = { gemm: this.products, convolution: this.convolutions, memory, ...(sums && { sums }) };
     const { bytes, libraryCalls } = this.emitted;
     this.exports = instantiate(compileModule(bytes), {
       env: { memory },
       math: mathImports,
-      library: Object.fromEntries(
-        libraryCalls.map((kernel, i) => [`${i}`, prepareLibraryCall(kernel, this.plan, bound)]),
-      ),
+      library: {
+        ...Object.fromEntries(
+          libraryCalls.map((kernel, i) => [`${i}`, prepareLibraryCall(kernel, this.plan, bound)]),
+        ),
+        ...(sums && { [advanceSums]: () => sums.advance() }),
+      },
     });
   }
 

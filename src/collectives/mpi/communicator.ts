@@ -4,8 +4,9 @@
  *
  * An all-reduce is a reduce-scatter and an all-gather: each rank gets its part of the arrays of all others, adds them in
  * the order of ranks, and gives the sums to all others. A rank sends and receives twice its array, which is the least.
+ * It may travel while its rank computes; whoever waits for anything moves all that is under way.
  */
-import { invariant, SlalomError } from "../../base/errors.js";
+import { SlalomError } from "../../base/errors.js";
 import {
   type Communicator,
   checkMovable,
@@ -15,14 +16,16 @@ import {
   type FloatArray,
   type Member,
   type MovableArray,
-  type Part,
+  type PendingReduction,
   partOf,
   type Reduction,
 } from "../communicator.js";
 import type { Handle } from "./abi.js";
 import type { Mpi, Span } from "./calls.js";
+import { Exchange, type Purpose, type Route } from "./exchange.js";
 import { Patience } from "./patience.js";
 import { type CollectiveCall, collectiveCalls, type RollCall, type Whereabouts } from "./rollCall.js";
+import { Workspaces } from "./workspaces.js";
 
 /** What the communicators of a process share. */
 export interface MpiProcess {
@@ -39,24 +42,19 @@ export interface WorldMember extends Member {
   readonly worldRank: number;
 }
 
-/** A transfer that was begun. */
-interface Transfer {
-  readonly request: number;
-  readonly span: Span;
-  readonly isReceived: boolean;
-  readonly peer: number;
-}
-
-/** The call that is being made. */
+/** A call that was begun. */
 interface Call extends Omit<Whereabouts, "waitedMs"> {
+  readonly array: MovableArray;
   readonly tag: number;
   readonly patience: Patience;
 }
 
 const requestBytes = 8;
 const memberBytes = 1024;
-/** MPI promises tags up to 32,767. */
+/** MPI promises tags up to 32,767: of each round one for every kind of call, and one for the sums of an all-reduce. */
 const tagRounds = 4096;
+const tagsPerRound = 8;
+const sumsTag = tagsPerRound - 1;
 
 export class MpiCommunicator implements Communicator {
   readonly rank: number;
@@ -64,14 +62,15 @@ export class MpiCommunicator implements Communicator {
   readonly members: readonly WorldMember[];
   private readonly mpi: Mpi;
   private readonly id: number;
-  /** One from each rank, then one to each. */
+  /** Of messages without an exchange: one from each rank, then one to each. */
   private readonly requests: BigUint64Array;
-  private scratch: Uint8Array = new Uint8Array(0);
+  private readonly workspaces: Workspaces;
+  private readonly underway = new Set<Exchange>();
   private calls = 0;
   /** Why no further call is possible. */
   private end: SlalomError | undefined;
-  /** Arrays of the call that failed: MPI may still write to them. */
-  private readonly kept: ArrayBufferView[] = [];
+  /** What belongs to calls that failed: MPI may still write to it. */
+  private readonly kept: unknown[] = [];
 
   /**
    * Collective.
@@ -86,6 +85,7 @@ export class MpiCommunicator implements Communicator {
     private readonly release: () => void = () => process.mpi.free(handle),
   ) {
     this.mpi = process.mpi;
+    this.workspaces = new Workspaces(this.mpi);
     this.id = process.nextCommunicator();
     this.rank = this.mpi.rankOf(handle);
     this.size = this.mpi.sizeOf(handle);
@@ -95,121 +95,136 @@ export class MpiCommunicator implements Communicator {
 
   allReduce(array: FloatArray, reduction: Reduction = "sum"): void {
     checkReduction("allReduce", array, reduction);
-    this.collective("allReduce", array, (call) => {
-      this.reduceParts(call, array, reduction);
-      this.gatherParts(call, array);
-    });
+    this.exchange(this.nextCall("allReduce", array), { reduction, gathers: true }).finish();
+  }
+
+  beginAllReduce(array: FloatArray, reduction: Reduction = "sum"): PendingReduction {
+    checkReduction("beginAllReduce", array, reduction);
+    return this.exchange(this.nextCall("allReduce", array), { reduction, gathers: true });
   }
 
   reduceScatter(array: FloatArray, reduction: Reduction = "sum"): void {
     checkReduction("reduceScatter", array, reduction);
-    this.collective("reduceScatter", array, (call) => this.reduceParts(call, array, reduction));
+    this.exchange(this.nextCall("reduceScatter", array), { reduction, gathers: false }).finish();
   }
 
   allGather(array: MovableArray): void {
     checkMovable("allGather", array);
-    this.collective("allGather", array, (call) => this.gatherParts(call, array));
+    this.exchange(this.nextCall("allGather", array), { gathers: true }).finish();
   }
 
   /** The root hands out parts, then each rank hands its part on: no link carries more than twice the array. */
   broadcast(array: MovableArray, root = 0): void {
     checkMovable("broadcast", array);
     checkRoot("broadcast", root, this.size);
-    this.collective("broadcast", array, (call) => {
-      const part = (rank: number): Span =>
-        this.spanOf(array, partOf(array.length, { rank, size: this.size }));
-      const transfers =
-        this.rank === root
-          ? this.peers().map((peer) => this.send(call, part(peer), peer))
-          : [this.receive(call, part(this.rank), root)];
-      this.complete(call, transfers);
-      this.gatherParts(call, array);
-    });
+    const call = this.nextCall("broadcast", array);
+    this.attempt(call, () => this.handOut(call, root));
+    this.exchange(call, { gathers: true }).finish();
   }
 
   barrier(): void {
-    this.collective("barrier", new Uint8Array(0), (call) => this.meet(call));
+    const call = this.nextCall("barrier", new Uint8Array(0));
+    this.attempt(call, () => this.meet(call));
   }
 
   split(by: "node" | number): Communicator {
     checkSplit(by);
-    let made: Communicator | undefined;
-    this.collective("split", new Uint8Array(0), (call) => {
+    const call = this.nextCall("split", new Uint8Array(0));
+    return this.attempt(call, () => {
       // MPI's own splitting has no deadline: it begins once all ranks are here.
       this.meet(call);
       const handle = by === "node" ? this.mpi.splitByNode(this.handle) : this.mpi.split(this.handle, by);
-      made = new MpiCommunicator(this.process, handle, this.members[this.rank]);
+      return new MpiCommunicator(this.process, handle, this.members[this.rank]);
     });
-    invariant(made, "a split gives a communicator");
-    return made;
   }
 
   close(): void {
     if (this.end) return;
-    this.collective("close", new Uint8Array(0), (call) => this.meet(call));
+    const call = this.nextCall("close", new Uint8Array(0));
+    this.attempt(call, () => this.meet(call));
     this.end = new SlalomError("option", "the communicator is closed; expected an open one.");
     this.release();
   }
 
-  private collective(name: CollectiveCall, array: MovableArray, run: (call: Call) => void): void {
+  private nextCall(name: CollectiveCall, array: MovableArray): Call {
     if (this.end) throw this.end;
     const number = ++this.calls;
-    const tag = (number % tagRounds) * 8 + collectiveCalls.indexOf(name);
+    return {
+      communicator: this.id,
+      call: name,
+      number,
+      length: array.length,
+      array,
+      tag: (number % tagRounds) * tagsPerRound + collectiveCalls.indexOf(name),
+      patience: new Patience(),
+    };
+  }
+
+  /** A failure is the end of this communicator. */
+  private attempt<T>(call: Call, act: () => T): T {
+    if (this.end) throw this.end;
     try {
-      run({
-        communicator: this.id,
-        call: name,
-        number,
-        length: array.length,
-        tag,
-        patience: new Patience(),
-      });
+      return act();
     } catch (error) {
-      this.kept.push(array);
-      this.end = inCall(name, error);
+      this.kept.push(call.array, ...this.underway);
+      this.end = inCall(call.call, error);
       throw this.end;
     }
   }
 
-  /** Leaves in this rank's part the sum over ranks. */
-  private reduceParts(call: Call, array: FloatArray, reduction: Reduction): void {
-    const { rank, size } = this;
-    const parts = Array.from({ length: size }, (_, other) => partOf(array.length, { rank: other, size }));
-    const own = this.spanOf(array, parts[rank]);
-    const bytes = own.count * array.BYTES_PER_ELEMENT;
-    const arriving = this.scratchOf(size * bytes);
-    const from = (peer: number): Span => ({ ...own, address: arriving + peer * bytes });
-    const received = this.peers().map((peer) => this.receive(call, from(peer), peer));
-    const sent = this.peers().map((peer) => this.send(call, this.spanOf(array, parts[peer]), peer));
-
-    const arrival = new Map(received.map((transfer) => [transfer.peer, transfer]));
-    const arrive = (peer: number): void => this.complete(call, [arrival.get(peer)!]);
-    // Up to this rank the sums are where the part of rank 0 came to, then where they belong.
-    if (rank > 0) arrive(0);
-    for (let peer = 1; peer < size; peer++) {
-      if (peer !== rank) arrive(peer);
-      if (own.count === 0) continue;
-      if (peer < rank) this.mpi.add(from(peer).address, from(0));
-      else this.mpi.add(peer === rank ? from(0).address : from(peer).address, own);
-    }
-    this.complete(call, sent);
-    if (reduction === "mean") divide(array.subarray(parts[rank].start, parts[rank].end), size);
+  /** Begins it. */
+  private exchange(call: Call, purpose: Purpose): PendingReduction {
+    const { array, tag, number } = call;
+    const result = purpose.reduction ? (number % tagRounds) * tagsPerRound + sumsTag : tag;
+    const tags = { contribution: tag, result };
+    const route: Route = { handle: this.handle, rank: this.rank, size: this.size, tags };
+    const workspace = this.workspaces.take(Exchange.workspaceBytes(array, route));
+    this.kept.push(workspace);
+    const exchange = this.attempt(
+      call,
+      () => new Exchange(this.mpi, route, array, purpose, workspace.address),
+    );
+    this.underway.add(exchange);
+    const over = (): void => {
+      if (!this.underway.delete(exchange)) return;
+      this.kept.splice(this.kept.indexOf(workspace), 1);
+      this.workspaces.giveBack(workspace);
+    };
+    const advance = (): boolean => {
+      if (!this.underway.has(exchange)) return true;
+      if (!exchange.advance()) return false;
+      over();
+      return true;
+    };
+    return {
+      advance: () => this.attempt(call, advance),
+      finish: () => this.attempt(call, () => this.wait(call, advance, 2 * array.byteLength)),
+    };
   }
 
-  private gatherParts(call: Call, array: MovableArray): void {
+  /** Parts of the root's array to the ranks that are to hand them on. */
+  private handOut(call: Call, root: number): void {
     const { rank, size } = this;
-    const part = (of: number): Span => this.spanOf(array, partOf(array.length, { rank: of, size }));
-    const received = this.peers().map((peer) => this.receive(call, part(peer), peer));
-    const sent = this.peers().map((peer) => this.send(call, part(rank), peer));
-    this.complete(call, [...received, ...sent]);
+    const { array, tag } = call;
+    const bytes = array.BYTES_PER_ELEMENT;
+    const at = this.mpi.addressOf(array);
+    const part = (of: number): Span => {
+      const { start, end } = partOf(array.length, { rank: of, size });
+      return { address: at + start * bytes, count: (end - start) * bytes, type: this.mpi.abi.byte };
+    };
+    const requests =
+      rank === root
+        ? this.peers().map((peer) => this.send(part(peer), peer, tag))
+        : [this.receive(part(rank), root, tag)];
+    for (const request of requests) this.wait(call, () => this.mpi.isDone(request), array.byteLength);
   }
 
   /** Every rank hears of every other one. */
   private meet(call: Call): void {
     const nothing: Span = { address: this.mpi.addressOf(this.requests), count: 0, type: this.mpi.abi.byte };
-    const received = this.peers().map((peer) => this.receive(call, nothing, peer));
-    const sent = this.peers().map((peer) => this.send(call, nothing, peer));
-    this.complete(call, [...received, ...sent]);
+    const received = this.peers().map((peer) => this.receive(nothing, peer, call.tag));
+    const sent = this.peers().map((peer) => this.send(nothing, peer, call.tag));
+    for (const request of [...received, ...sent]) this.wait(call, () => this.mpi.isDone(request), 0);
   }
 
   /** The others, the next one first, so that not all turn to the same. */
@@ -217,54 +232,34 @@ export class MpiCommunicator implements Communicator {
     return Array.from({ length: this.size - 1 }, (_, i) => (this.rank + 1 + i) % this.size);
   }
 
-  private send({ tag }: Call, span: Span, peer: number): Transfer {
+  private send(span: Span, peer: number, tag: number): number {
     const request = this.mpi.addressOf(this.requests) + requestBytes * (this.size + peer);
     this.mpi.send(span, { communicator: this.handle, peer, tag }, request);
-    return { request, span, isReceived: false, peer };
+    return request;
   }
 
-  private receive({ tag }: Call, span: Span, peer: number): Transfer {
+  private receive(span: Span, peer: number, tag: number): number {
     const request = this.mpi.addressOf(this.requests) + requestBytes * peer;
     this.mpi.receive(span, { communicator: this.handle, peer, tag }, request);
-    return { request, span, isReceived: true, peer };
+    return request;
   }
 
-  private complete(call: Call, transfers: readonly Transfer[]): void {
+  /** Until it is done; what else is under way moves on too. */
+  private wait(call: Call, isDone: () => boolean, bytes: number): void {
     const { rollCall, patienceMs } = this.process;
     const { patience } = call;
-    for (const { request, span, isReceived, peer } of transfers) {
-      const isDone = patience.wait({
-        isDone: () => this.mpi.isDone(request),
-        isOver: () => patience.waitedMs >= patienceMs || rollCall.isCalled(),
-        bytes: span.count * bytesPerElement(this.mpi, span.type),
-      });
-      if (!isDone) {
-        const awaited = this.members.map(({ worldRank }) => worldRank);
-        throw rollCall.take({ ...call, waitedMs: patience.waitedMs }, awaited, (ms) => patience.sleep(ms));
-      }
-      if (isReceived) this.checkCount(call, span, peer);
-    }
-  }
-
-  private checkCount({ length }: Call, { count, type }: Span, peer: number): void {
-    const received = this.mpi.receivedCount(type);
-    if (received === count) return;
-    throw new SlalomError(
-      "option",
-      `this rank's array has ${length} elements, and rank ${peer} sent ${received} of a part of ${count}; expected arrays of one length and type on all ranks.`,
-    );
-  }
-
-  private spanOf(array: MovableArray, { start, end }: Part): Span {
-    const { float32, float64, byte } = this.mpi.abi;
-    const type = array instanceof Float32Array ? float32 : array instanceof Float64Array ? float64 : byte;
-    return { address: this.mpi.addressOf(array) + start * array.BYTES_PER_ELEMENT, count: end - start, type };
-  }
-
-  /** The address of that many bytes; what was there before is lost. */
-  private scratchOf(bytes: number): number {
-    if (this.scratch.length < bytes) this.scratch = new Uint8Array(Math.max(bytes, 4096));
-    return this.mpi.addressOf(this.scratch);
+    const isOver = patience.wait({
+      isDone: () => {
+        if (isDone()) return true;
+        for (const exchange of this.underway) exchange.advance();
+        return false;
+      },
+      isOver: () => patience.waitedMs >= patienceMs || rollCall.isCalled(),
+      bytes,
+    });
+    if (isOver) return;
+    const awaited = this.members.map(({ worldRank }) => worldRank);
+    throw rollCall.take({ ...call, waitedMs: patience.waitedMs }, awaited, (ms) => patience.sleep(ms));
   }
 
   private gatherMembers(self: Omit<WorldMember, "rank">): WorldMember[] {
@@ -289,10 +284,3 @@ function inCall(name: CollectiveCall, error: unknown): SlalomError {
     error instanceof SlalomError ? [error.code, error.message] : (["internal", String(error)] as const);
   return new SlalomError(code, `${name}: ${message}`, { cause: error });
 }
-
-function divide(values: FloatArray, by: number): void {
-  for (let i = 0; i < values.length; i++) values[i] /= by;
-}
-
-const bytesPerElement = ({ abi }: Mpi, type: Handle): number =>
-  type === abi.float64 ? 8 : type === abi.float32 ? 4 : 1;

@@ -1,8 +1,7 @@
 /**
  * Where ranks meet. Kernels are put into phases: within one no rank touches what another one writes; between two
- * stands a barrier. Steps follow one another, so the last phase meets the first one of the next step as well. What has to
- * travel to other processes leaves at the end of a phase, together: a journey costs more than its freight, where that is
- * small.
+ * stands a barrier. Steps follow one another, so the last phase meets the first one of the next step as well. What stands
+ * behind a journey to other processes waits for its beginning, though it needs nothing of it: it is there to hide it.
  */
 import { kernelEffects, peerAccesses } from "../kernelEffects.js";
 import type { Instruction, Kernel, LoopKernel } from "../plan.js";
@@ -21,8 +20,6 @@ export interface Phase {
 const barrier: Kernel = { kind: "barrier", name: "barrier" };
 
 export interface Meetings {
-  /** Of this process. */
-  readonly ranks: number;
   /** Whether a slot exists once for all of them. */
   readonly isShared: (slot: number) => boolean;
   /** Whether it lies in memory where all of them have their temporaries. */
@@ -30,16 +27,14 @@ export interface Meetings {
 }
 
 /** The kernels of one step, in as few phases as their order in `kernels` allows. */
-export function arrangeForRanks(
-  kernels: readonly Kernel[],
-  { ranks, isShared, isJoint }: Meetings,
-): Arranged {
-  const parts = ranks === 1 ? kernels : kernels.flatMap((kernel) => separated(kernel, isShared));
+export function arrangeForRanks(kernels: readonly Kernel[], { isShared, isJoint }: Meetings): Arranged {
+  const parts = kernels.flatMap((kernel) => separated(kernel, isShared));
   const effects = parts.map((kernel) => ({ ...kernelEffects(kernel), peers: peerAccesses(kernel) }));
   const phases: number[] = [];
-  parts.forEach((_, j) => {
+  let begun = 0;
+  parts.forEach((part, j) => {
     const { reads, writes, peers } = effects[j];
-    let phase = 0;
+    let phase = begun;
     for (let i = 0; i < j; i++) {
       const before = effects[i];
       const conflicts = [
@@ -48,12 +43,12 @@ export function arrangeForRanks(
       ];
       if (conflicts.length === 0) continue;
       const crosses =
-        parts[i].kind === "allReduce" ||
-        (ranks > 1 &&
-          conflicts.some((slot) => isShared(slot) || peers.includes(slot) || before.peers.includes(slot)));
+        !(travels(parts[i]) && travels(part)) &&
+        conflicts.some((slot) => isShared(slot) || peers.includes(slot) || before.peers.includes(slot));
       phase = Math.max(phase, phases[i] + (crosses ? 1 : 0));
     }
     phases.push(phase);
+    if (part.kind === "beginAllReduce") begun = phase;
   });
   const count = Math.max(0, ...phases) + 1;
   const meets = (phase: number): boolean =>
@@ -66,8 +61,8 @@ export function arrangeForRanks(
   const spans: Phase[] = [];
   for (let phase = 0; phase < count; phase++) {
     const own = parts.filter((_, i) => phases[i] === phase);
-    const closes = ranks > 1 && (phase < count - 1 || meets(phase) || meets(0));
-    const phaseKernels = [...travellingLast(own), ...(closes ? [barrier] : [])];
+    const closes = phase < count - 1 || meets(phase) || meets(0);
+    const phaseKernels = [...own, ...(closes ? [barrier] : [])];
     const span = { first: arranged.length, last: arranged.length + phaseKernels.length - 1 };
     arranged.push(...phaseKernels);
     spans.push(...phaseKernels.map(() => span));
@@ -75,12 +70,8 @@ export function arrangeForRanks(
   return { kernels: arranged, phases: spans };
 }
 
-function travellingLast(kernels: readonly Kernel[]): Kernel[] {
-  const sums = kernels.filter((kernel) => kernel.kind === "allReduce");
-  const others = kernels.filter(({ kind }) => kind !== "allReduce");
-  if (sums.length === 0) return others;
-  return [...others, { ...sums[0], buffers: sums.flatMap(({ buffers }) => buffers) }];
-}
+/** One thread of the process begins and finishes all journeys: it does not meet itself. */
+const travels = ({ kind }: Kernel): boolean => kind === "beginAllReduce" || kind === "finishAllReduce";
 
 /**
  * A loop that stores to shared and to private memory as two loops, as every rank runs the whole of one and a share of

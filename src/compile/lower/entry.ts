@@ -5,6 +5,7 @@ import { topologicalOrder } from "../../graph/traverse.js";
 import { kernelEffects } from "../kernelEffects.js";
 import type { Kernel, PlanBuffer } from "../plan.js";
 import { type Arranged, arrangeForRanks } from "./barriers.js";
+import { inBuckets } from "./buckets.js";
 import { formGroups, type Group, variesByRank } from "./groups.js";
 import { joinKernels } from "./join.js";
 import { jointProducts, noJointProducts } from "./jointProducts.js";
@@ -53,6 +54,7 @@ export function lowerEntry(entry: EntryGraph, { ranks, processes, isShared }: Ra
     updates.flatMap(({ variable, value }) =>
       travelling.has(storedNode(value)) ? [] : [[variable, value] as const],
     ),
+    travelling,
   );
   const isStored = (node: Tensor): boolean => stored.has(node);
   const ends = new Set(outputs.map(storedNode));
@@ -77,16 +79,19 @@ export function lowerEntry(entry: EntryGraph, { ranks, processes, isShared }: Ra
     }),
   ]);
   const joined = joinKernels(computing, (slot) => slots.isTemporary(slot) && !outside.has(slot));
-  const kernels = [...kept.before, ...moved.before, ...joined, ...moved.after];
+  const kernels = inBuckets(
+    [...kept.before, ...moved.before, ...joined, ...moved.after],
+    (slot) => slots.at(slot).node,
+  );
   const sharesSlot = (number: number): boolean => {
     const slot = slots.at(number);
     if (slot.kind === "temporary") return slot.scope === "shared";
     return slot.kind === "constant" || isShared(slot.node);
   };
   const arranged =
-    ranks * processes === 1
+    ranks === 1
       ? inOrder(kernels)
-      : arrangeForRanks(kernels, { ranks, isShared: sharesSlot, isJoint: slots.isJoint });
+      : arrangeForRanks(kernels, { isShared: sharesSlot, isJoint: slots.isJoint });
   return {
     kernels: arranged.kernels,
     slots: slots.withLifetimes(

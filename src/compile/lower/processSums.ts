@@ -31,13 +31,20 @@ export function sumsInPlace(
   );
 }
 
-/** The kernels of a sum: what this process' ranks have, unless it lies there already, then the processes' sum. */
+/**
+ * The kernels of a sum: what this process' ranks have, unless it lies there already, then the beginning of the processes'
+ * sum.
+ */
 export function lowerProcessSum(
   sum: Node<"allReduceSum">,
   memory: Omit<BodyOptions, "extents">,
 ): [...LoopKernel[], AllReduceKernel] {
   const target = memory.bufferOf(sum);
-  const across: AllReduceKernel = { kind: "allReduce", name: "allReduceSum", buffers: [target] };
+  const across: AllReduceKernel = {
+    kind: "beginAllReduce",
+    name: "allReduceSum",
+    buffers: [target],
+  };
   const part = storedNode(sum.inputs[0]);
   if (memory.isStored(part) && memory.bufferOf(part) === target) return [across];
   const body = buildBody({ ...memory, extents: sum.shape });

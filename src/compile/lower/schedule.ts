@@ -1,5 +1,5 @@
 /**
- * The order of kernels and where variables are updated: in place if everything that reads the old value can run
+ * The order of kernels, in which sums over processes come as early as they can, and where variables are updated: in place if everything that reads the old value can run
  * before, else through a temporary and a copy at the end of the step.
  */
 import type { Tensor } from "../../graph/tensor.js";
@@ -12,10 +12,14 @@ export interface Schedule {
   readonly inPlace: ReadonlyMap<Tensor, Tensor>;
 }
 
-/** @param updates pairs of a variable and the node of its new value */
+/**
+ * @param updates pairs of a variable and the node of its new value
+ * @param travelling stored nodes that are sums over processes
+ */
 export function schedule(
   groups: readonly Group[],
   updates: readonly (readonly [Tensor, Tensor])[],
+  travelling: ReadonlySet<Tensor>,
 ): Schedule {
   const groupOf = new Map(
     groups.flatMap((group) => group.roots.map((root): [Tensor, Group] => [root, group])),
@@ -35,7 +39,19 @@ export function schedule(
     inPlace.set(root, variable);
     after.set(writer, new Set([...(after.get(writer) ?? []), ...readers]));
   }
-  return { groups: sorted(groups, (group) => [...dependencies(group, groupOf), ...extra(group)]), inPlace };
+  const before = (group: Group): Group[] => [...dependencies(group, groupOf), ...extra(group)];
+  const sums = groups.filter(({ roots }) => roots.some((root) => travelling.has(root)));
+  return { groups: sorted([...soonestFirst(sums, before), ...groups], before), inPlace };
+}
+
+/** Those first that need the fewest others: the gradients of the last layers before those of the first. */
+function soonestFirst(groups: readonly Group[], before: (group: Group) => readonly Group[]): Group[] {
+  const needed = groups.map((group) => {
+    const seen = new Set([group]);
+    for (const one of seen) for (const other of before(one)) seen.add(other);
+    return { group, count: seen.size };
+  });
+  return needed.sort((a, b) => a.count - b.count).map(({ group }) => group);
 }
 
 /** Topological order that otherwise keeps the given one. */

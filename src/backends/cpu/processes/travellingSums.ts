@@ -1,0 +1,63 @@
+/**
+ * Sums over processes that travel while the thread that sent them computes. It looks after them now and then: nobody
+ * else carries them. The time that communication takes from computing is that in `begin`, `advance` and `finish`; what
+ * passes between a `begin` and its `finish` is hidden.
+ */
+import { invariant } from "../../../base/errors.js";
+import type { Communicator, FloatArray, PendingReduction } from "../../../collectives/index.js";
+
+/** Arrays of one type that travel together. */
+export interface Bucket {
+  /** Of one of its buffers, which is in no other bucket. */
+  readonly buffer: number;
+  readonly arrays: readonly FloatArray[];
+}
+
+export class TravellingSums {
+  /** Of several arrays one behind another, as they travel. */
+  private readonly parcels = new Map<number, FloatArray>();
+  private readonly underway = new Map<number, PendingReduction>();
+
+  constructor(private readonly communicator: Communicator) {}
+
+  begin(bucket: Bucket): void {
+    const parcel = this.parcelOf(bucket);
+    if (bucket.arrays.length > 1) for (const [array, at] of placed(bucket)) parcel.set(array, at);
+    this.underway.set(bucket.buffer, this.communicator.beginAllReduce(parcel));
+  }
+
+  /** Moves all on that are under way, in the order in which they were begun. */
+  advance(): void {
+    for (const pending of this.underway.values()) pending.advance();
+  }
+
+  finish(bucket: Bucket): void {
+    const pending = this.underway.get(bucket.buffer);
+    invariant(pending, "a sum is begun before it is finished");
+    pending.finish();
+    this.underway.delete(bucket.buffer);
+    if (bucket.arrays.length === 1) return;
+    const parcel = this.parcelOf(bucket);
+    for (const [array, at] of placed(bucket)) array.set(parcel.subarray(at, at + array.length));
+  }
+
+  private parcelOf({ buffer, arrays }: Bucket): FloatArray {
+    if (arrays.length === 1) return arrays[0];
+    const known = this.parcels.get(buffer);
+    if (known) return known;
+    const length = arrays.reduce((sum, array) => sum + array.length, 0);
+    const made = arrays[0] instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
+    this.parcels.set(buffer, made);
+    return made;
+  }
+}
+
+/** Each array with its place in the parcel. */
+function placed({ arrays }: Bucket): [array: FloatArray, at: number][] {
+  let end = 0;
+  return arrays.map((array) => {
+    const at = end;
+    end += array.length;
+    return [array, at];
+  });
+}
