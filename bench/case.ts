@@ -37,7 +37,7 @@ export interface CaseResult {
 export interface CaseRow {
   readonly contestant: string;
   readonly cores: number;
-  readonly unit: "step" | "example" | "evaluation" | "start";
+  readonly unit: "step" | "example" | "evaluation" | "start" | "sum";
   readonly timing: Timing;
   /** Times longer than the first row's; absent in the first. */
   readonly ratio?: Ratio;

@@ -108,7 +108,7 @@ async function rowsOf(
   const rows: CaseRow[] = [];
   let roofs: CaseResult["roofs"];
   for (const [i, { spec, ready }] of contestants.entries()) {
-    const cores = ready.threads * (spec.copies ?? 1);
+    const cores = ready.threads * (spec.copies ?? 1) * (spec.processes ?? 1);
     let shares: Pick<CaseRow, "floorShare" | "productsShare"> = {};
     const work = ready.work && perStep(ready.work, unitsOf(definition, contestants[i]));
     if (spec.library === "slalom" && work && work.products.length > 0) {

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { type Found, findLauncher, launchEnvironment } from "./launcher.js";
 import type { ContestantSpec, Ready, Sample, Workload } from "./specification.js";
 
 export interface ContestantPlaces {
@@ -24,10 +25,12 @@ export class Contestant {
   static async start(spec: ContestantSpec, workload: Workload, places: ContestantPlaces): Promise<Started> {
     const argument = (copy: number): string =>
       JSON.stringify({ ...workload, ...spec, copy, data: places.data });
-    const [command, ...args] = commandOf(spec, places);
+    const started = commandOf(spec, places);
+    if ("absent" in started) return started;
+    const [command, ...args] = started;
     const processes = Array.from(
       { length: spec.copies ?? 1 },
-      (_, copy) => new LineProcess(command, [...args, argument(copy)]),
+      (_, copy) => new LineProcess(command, [...args, argument(copy)], launchEnvironment),
     );
     const answers = await Promise.all(
       processes.map((process) =>
@@ -59,10 +62,17 @@ export class Contestant {
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
-function commandOf({ library }: ContestantSpec, { python }: ContestantPlaces): string[] {
+function commandOf(
+  { library, processes }: ContestantSpec,
+  { python }: ContestantPlaces,
+): Found<readonly string[]> {
   switch (library) {
-    case "slalom":
-      return [process.execPath, `${here}run.js`, "slalom"];
+    case "slalom": {
+      const own = [process.execPath, `${here}run.js`, "slalom"];
+      if (processes === undefined) return own;
+      const launcher = findLauncher();
+      return "absent" in launcher ? launcher : [...launcher.command(processes), ...own];
+    }
     case "torch":
     case "jax":
       return [python, `${here}peers/${library}_peer.py`];
@@ -88,8 +98,12 @@ export class LineProcess {
   constructor(
     command: string,
     private readonly args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
   ) {
-    this.child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+    this.child = spawn(command, args, {
+      stdio: ["pipe", "pipe", "pipe"],
+      env: { ...process.env, ...environment },
+    });
     this.child.on("error", (error) => {
       this.complaint += error.message;
     });

@@ -1,6 +1,12 @@
 /** Interleaved measurement: one sample of each contestant in turn, round after round, and ratios within rounds. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Contestant } from "./contestant.js";
+import type { Sample } from "./specification.js";
+
+/** What gives samples of as many chunks as it is asked for. */
+export interface Measured {
+  readonly spec: { readonly chunks?: number };
+  sample(chunks: number): Promise<Sample>;
+}
 
 export interface Timing {
   /** Seconds of a step, one for each round. */
@@ -28,7 +34,7 @@ export interface RoundsOptions {
 
 /** One timing for each contestant, in their order. */
 export async function measureRounds(
-  contestants: readonly Contestant[],
+  contestants: readonly Measured[],
   { rounds, sampleS, chunks, onRound }: RoundsOptions,
 ): Promise<Timing[]> {
   const counts: number[] = [];
@@ -74,7 +80,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** As many chunks as fill the time, from a sample that also warms up. */
-async function chunksFor(contestant: Contestant, sampleS: number): Promise<number> {
+async function chunksFor(contestant: Measured, sampleS: number): Promise<number> {
   const { seconds } = await contestant.sample(1);
   return Math.max(1, Math.min(10_000, Math.round(sampleS / seconds)));
 }

@@ -16,11 +16,11 @@ export function formatResult({ title, rows, goals, absent, notes, roofs }: CaseR
     "cores",
     "times Slalom's",
     "over rounds",
-    `per ${rows[0].unit}`,
+    `per ${rows[0]?.unit}`,
     "least",
     "of the floor",
   ];
-  const lines = [title, "", ...aligned([headings, ...table])];
+  const lines = rows.length === 0 ? [title, ""] : [title, "", ...aligned([headings, ...table])];
   if (roofs) {
     lines.push(
       "",

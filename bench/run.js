@@ -2,7 +2,7 @@
 import { createJiti } from "jiti";
 
 /** Programs that the benchmarks start in processes of their own, the profiler, and the table of stored runs; without a name: all cases. */
-const programs = ["slalom", "roofs", "compile", "profile", "table"];
+const programs = ["slalom", "allReduce", "threadSums", "roofs", "compile", "profile", "table"];
 const [first, ...rest] = process.argv.slice(2);
 const isProgram = programs.includes(first);
 

@@ -25,6 +25,8 @@ export interface ContestantSpec {
   readonly form: string;
   /** Threads of one process. */
   readonly threads: number;
+  /** Of Slalom: processes that share one run, each with so many threads, started by mpirun; absent: one, without it. */
+  readonly processes?: number;
   /** Processes that each do the whole workload at the same time; their steps are added. 1 by default. */
   readonly copies?: number;
   /** Chunks of every sample, in place of a length of time. */

@@ -1,7 +1,9 @@
 /** Case 5: exercise 3's CNN with dropout and Adam: a step, ranks, no system library, an evaluation. */
 import type { BenchCase } from "../case.js";
 import { allCores, comparison } from "../comparison.js";
+import { findLauncher } from "../launcher.js";
 import type { ContestantSpec, Workload } from "../specification.js";
+import { absentCase } from "./allReduce.js";
 
 const chunkSteps = 20;
 
@@ -78,6 +80,35 @@ export const cnnBfloat16 = comparison({
   tolerance: 0.5,
   notes: ["PyTorch's is autocast to bfloat16: weights in float32, products and convolutions in bfloat16."],
 });
+
+const onOneCore = "one run in one process on one core, batch 50";
+
+/** Two processes against one, each with as large a part of the batch as that one has. */
+const cnnTogether = comparison({
+  id: "cnn-processes",
+  title: "The CNN of exercise 3 in two processes, 50 examples of the batch a process: time for an example",
+  workload,
+  unit: "example",
+  ours: [
+    {
+      ...{ library: "slalom", form: "one run shared by 2 processes, batch 100", threads: 1, chunkSteps },
+      ...{ processes: 2, batch: 100 },
+    },
+    { library: "slalom", form: onOneCore, threads: 1, chunkSteps, batch: 50 },
+  ],
+  peers: [],
+  // An efficiency of 0.85.
+  goals: [{ library: "slalom", form: onOneCore, atLeast: 1.7 }],
+  tolerance: 0.5,
+});
+
+export const cnnProcesses: BenchCase = {
+  ...cnnTogether,
+  async run(options) {
+    const launcher = findLauncher();
+    return "absent" in launcher ? absentCase(cnnTogether, launcher.absent) : cnnTogether.run(options);
+  },
+};
 
 export const cnnRanks = ranksCase("cnn-ranks", 50, 1.85);
 export const cnnRanksSmall = ranksCase("cnn-ranks-25", 25, 1.7);

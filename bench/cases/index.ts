@@ -1,6 +1,7 @@
 /** Every case, in the order of the report. */
 import type { BenchCase } from "../case.js";
-import { cnn, cnnBfloat16, cnnEvaluation, cnnRanks, cnnRanksSmall, cnnWasm } from "./cnn.js";
+import { allReduceMpi, allReduceThreads } from "./allReduce.js";
+import { cnn, cnnBfloat16, cnnEvaluation, cnnProcesses, cnnRanks, cnnRanksSmall, cnnWasm } from "./cnn.js";
 import { exercise2 } from "./grid.js";
 import { perceptron512 } from "./perceptron.js";
 import { quadratic } from "./quadratic.js";
@@ -18,6 +19,9 @@ export const cases: readonly BenchCase[] = [
   cnnBfloat16,
   cnnRanks,
   cnnRanksSmall,
+  cnnProcesses,
+  allReduceThreads,
+  allReduceMpi,
   cnnEvaluation,
   wasmSoftmaxSgd,
   wasmSoftmaxAdam,

@@ -1,5 +1,6 @@
 /** Slalom as a contestant: compiles the workload, then runs as many chunks of steps as each line asks for. */
 import { createInterface } from "node:readline";
+import { followCpuBackend, openCommunicator } from "../slalom.js";
 import type { ContestantSpec, Ready, Sample, StepWork, Workload } from "../specification.js";
 import { gridRunner } from "./slalomGrid.js";
 import { stepRunner } from "./slalomSteps.js";
@@ -16,7 +17,11 @@ export interface Runner {
 
 export async function main([argument]: readonly string[]): Promise<void> {
   const spec: Workload & ContestantSpec = JSON.parse(argument);
-  const runner = spec.workload === "grid" ? await gridRunner(spec) : await stepRunner(spec);
+  const world = spec.processes === undefined ? undefined : openCommunicator({ environment: process.env });
+  if (world && world.rank > 0) {
+    return followCpuBackend({ gemm: spec.gemm ?? "auto", ranks: spec.threads, communicator: world });
+  }
+  const runner = spec.workload === "grid" ? await gridRunner(spec) : await stepRunner(spec, world);
   const { loss: check } = await runner.run(1);
   const ready: Ready & { ready: true } = {
     ready: true,

@@ -4,6 +4,7 @@
  */
 import {
   adam,
+  type Communicator,
   convNet,
   cpuBackend,
   type Dataset,
@@ -32,11 +33,19 @@ import type { Runner } from "./slalom.js";
 const exercise1Steps = 1000;
 const unlimitedSteps = 1_000_000_000;
 
-export async function stepRunner(spec: Workload & ContestantSpec): Promise<Runner> {
+/** @param communicator of the processes that share the run; where there are several this is the first */
+export async function stepRunner(
+  spec: Workload & ContestantSpec,
+  communicator?: Communicator,
+): Promise<Runner> {
   const training = await trainingOf(spec);
-  // A contestant of several threads is one training shared by as many ranks.
-  const backend = cpuBackend({ gemm: spec.gemm ?? "auto", ranks: spec.threads });
-  const program = laneProgram(training, 1, spec.threads);
+  // A contestant of several threads or processes is one training shared by as many ranks.
+  const backend = cpuBackend({
+    gemm: spec.gemm ?? "auto",
+    ranks: spec.threads,
+    ...(communicator && { communicator }),
+  });
+  const program = laneProgram(training, 1, backend.ranks);
   const executable = backend.compile(program.program);
   writeInitialValues(executable, training, program);
   const { dataset, batchSize } = training;
@@ -44,6 +53,7 @@ export async function stepRunner(spec: Workload & ContestantSpec): Promise<Runne
     return {
       description: backend.description,
       ...evaluationsOf(spec.evaluates, { executable, training, program, dataset }),
+      close: () => backend.close(),
     };
   }
   const batchBytes = dataset && batchSize !== "full" ? batchSize * bytesOfExample(dataset) : 0;
@@ -62,6 +72,7 @@ export async function stepRunner(spec: Workload & ContestantSpec): Promise<Runne
             spec.chunkSteps ?? stepsPerEpoch(dataset.train.count, batchSize),
           )
         : runFromStart(executable, training, program, chunks),
+    close: () => backend.close(),
   };
 }
 

@@ -52,9 +52,9 @@ interface Call extends Omit<Whereabouts, "waitedMs"> {
 const requestBytes = 8;
 const memberBytes = 1024;
 /** MPI promises tags up to 32,767: of each round one for every kind of call, and one for the sums of an all-reduce. */
-const tagRounds = 4096;
-const tagsPerRound = 8;
-const sumsTag = tagsPerRound - 1;
+const tagsPerRound = collectiveCalls.length + 1;
+const sumsTag = collectiveCalls.length;
+const tagRounds = Math.floor((1 << 15) / tagsPerRound);
 
 export class MpiCommunicator implements Communicator {
   readonly rank: number;
@@ -140,6 +140,12 @@ export class MpiCommunicator implements Communicator {
 
   close(): void {
     if (this.end) return;
+    if (this.underway.size > 0) {
+      throw new SlalomError(
+        "option",
+        `close: ${this.underway.size} reductions are under way; expected all to be finished.`,
+      );
+    }
     const call = this.nextCall("close", new Uint8Array(0));
     this.attempt(call, () => this.meet(call));
     this.end = new SlalomError("option", "the communicator is closed; expected an open one.");
