@@ -40,7 +40,7 @@ test("only the cpu backend has ranks", async () => {
 
 test("a backend says how many ranks and processes it has, before it meets any of them", async () => {
   const environment = {};
-  const world = { rank: 0, size: 3, environment };
+  const world = { rank: 0, size: 3, environment, command: "" };
   const { description, ranks, processes } = await describeBackend({
     backend: "cpu",
     gemm: "wasm",
