@@ -38,15 +38,45 @@ export interface Executable {
   /**
    * Runs `entry` `steps` times; at most the trace capacity of the program, 1 if absent.
    */
-  run(entry: string, steps?: number): void;
+  run(entry: string, steps?: number, options?: RunOptions): void;
   /** A copy of a variable's values. */
   read(variable: string): TypedArray;
   /** Sets a variable; throws a SlalomError "shape" where the number of values differs. */
   write(variable: string, values: TypedArray | readonly number[]): void;
   /** What the last run of `entry` recorded under `trace`: its steps one after another. */
   trace(entry: string, trace: string): TypedArray;
+  /** What each rank measured so far; absent where nothing is measured. Not to be called after `release`. */
+  times?(): EntryTimes;
   /** Frees memory and library handles; the executable is of no use afterwards. */
   release(): void;
+}
+
+export interface RunOptions {
+  /** Whether to time kernels in this call, for `RankTimes.timed`: clocks are read some times a step. Default false. */
+  readonly timed?: boolean;
+}
+
+/** By entry, for each rank. */
+export type EntryTimes = Readonly<Record<string, readonly RankTimes[]>>;
+
+/** Seconds that a rank spent in an entry. */
+export interface RankTimes {
+  /** All of them. */
+  readonly runS: number;
+  /** Of these, waiting for other ranks of the same memory. */
+  readonly waitingS: number;
+  /** Of these, in sums with other memories: processes, devices. */
+  readonly allReduceS: number;
+  /** Of such sums, while other kernels ran: no part of `allReduceS`. */
+  readonly hiddenS: number;
+  /** Of timed calls. */
+  readonly timed: {
+    readonly steps: number;
+    /** In kernels, waiting and sums apart. */
+    readonly computingS: number;
+    /** Of these, in kernels that update variables by what kernels before them computed. */
+    readonly updateS: number;
+  };
 }
 
 /** Throws unless `count` values fill the variable. */

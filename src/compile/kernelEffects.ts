@@ -1,5 +1,5 @@
 /** What a kernel reads and writes, as numbers of buffers (of slots, before memory is planned). */
-import type { Access, Kernel } from "./plan.js";
+import type { Access, Kernel, PlanBuffer } from "./plan.js";
 
 export interface KernelEffects {
   readonly reads: readonly number[];
@@ -54,6 +54,15 @@ export function kernelEffects(kernel: Kernel): KernelEffects {
         writes: [...kernel.stores, ...kernel.reductions].map(({ access }) => access.buffer),
       };
   }
+}
+
+/** Whether a kernel updates variables by what kernels before it computed. One that computes all of it itself does not count. */
+export function isUpdate(kernel: Kernel, buffers: readonly PlanBuffer[]): boolean {
+  if (kernel.kind === "beginAllReduce" || kernel.kind === "finishAllReduce") return false;
+  const { reads, writes } = kernelEffects(kernel);
+  const has = (touched: readonly number[], role: PlanBuffer["role"]): boolean =>
+    touched.some((buffer) => buffers[buffer].role === role);
+  return has(writes, "state") && has(reads, "temporary");
 }
 
 /** Where a kernel reads or writes: a buffer, with whatever else says which part of it. */

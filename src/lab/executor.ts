@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import type { Backend } from "../compile/backend.js";
 import type { Dataset } from "../learn/datasets/dataset.js";
 import { makeFolderWithin, type RunWriter, runId, type Store } from "../runs/index.js";
-import { trainLanes } from "../train/index.js";
+import { Ledger, trainLanes } from "../train/index.js";
 import { checkpointPath, loadCheckpoint, removeCheckpoint, saveCheckpoint } from "./checkpoints.js";
 import type { TaskProgress } from "./progress.js";
 import { storeModel } from "./storeModel.js";
@@ -34,12 +34,15 @@ export const inThread = (backend: Backend): Executor => ({
   backend,
   workers: 1,
   async execute(study, tasks, { store, signal, onProgress }) {
-    const dataset = await study.problem.dataset?.load();
+    let dataset: Dataset | undefined;
     for (const [i, task] of tasks.entries()) {
       if (signal?.aborted) return;
+      const ledger = new Ledger();
+      dataset ??= await ledger.until("input", loadedDataset(study));
       await executeTask(study, task, {
         backend,
         store,
+        ledger,
         ...(dataset && { dataset }),
         ...(signal && { signal }),
         onProgress: (event) => onProgress({ ...event, task: i }),
@@ -53,18 +56,24 @@ export interface ExecuteTaskOptions {
   readonly store: Store;
   /** The problem's, where it is loaded already. */
   readonly dataset?: Dataset;
+  /** Of what led to this task; by default one that starts here. */
+  readonly ledger?: Ledger;
   readonly signal?: AbortSignal;
   readonly onProgress: (event: Omit<TaskProgress, "task">) => void;
 }
+
+/** The problem's data; undefined where it has none. */
+export const loadedDataset = async (study: Study): Promise<Dataset | undefined> =>
+  study.problem.dataset?.load();
 
 /** Trains one task and writes its runs into the stored study; where training fails, all of them end as failed. */
 export async function executeTask(
   study: Study,
   task: Task,
-  { backend, store, dataset: loaded, signal, onProgress }: ExecuteTaskOptions,
+  { backend, store, dataset: loaded, ledger = new Ledger(), signal, onProgress }: ExecuteTaskOptions,
 ): Promise<void> {
   const stored = store.openStudy(study.name);
-  const dataset = loaded ?? (await study.problem.dataset?.load());
+  const dataset = loaded ?? (await ledger.until("input", loadedDataset(study)));
   const ids = task.configurations.map(runId);
   const writers = new Map<number, RunWriter>();
   let ended: { run: string; status: string }[] = [];
@@ -99,6 +108,7 @@ export async function executeTask(
         },
       },
       {
+        ledger,
         ...(signal && { signal }),
         ...(from && { from: { snapshot: from.snapshot, source: path } }),
         checkpoints: {

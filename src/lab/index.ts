@@ -1,7 +1,7 @@
 /** Studies: grids of runs over seeds, trained as lanes, stored, compared. */
 
 export { type AvailableMemory, availableMemory } from "./availableMemory.js";
-export { type ExecutionHooks, type Executor, executeTask, inThread } from "./executor.js";
+export { type ExecutionHooks, type Executor, executeTask, inThread, loadedDataset } from "./executor.js";
 export {
   type Forecast,
   type ForecastCurve,

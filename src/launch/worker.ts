@@ -2,9 +2,10 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { invariant, SlalomError } from "../base/errors.js";
 import type { Backend } from "../compile/backend.js";
-import { executeTask, type Study, type TaskProgress } from "../lab/index.js";
+import { executeTask, loadedDataset, type Study, type TaskProgress } from "../lab/index.js";
 import type { Dataset } from "../learn/datasets/dataset.js";
 import { openStore } from "../runs/index.js";
+import { Ledger } from "../train/index.js";
 import { makeBackend } from "./backendChoice.js";
 import type { FromWorker, SentError, ToWorker, WorkerStart } from "./messages.js";
 import { checkSame, loadStudy, type StudySource } from "./studySource.js";
@@ -45,12 +46,14 @@ async function serve(port: NonNullable<typeof parentPort>, start: WorkerStart): 
     abort = new AbortController();
     const reports = throttled((progress) => send({ kind: "progress", ...progress }));
     try {
-      const { study, dataset } = await loadOnce(studies, message.source);
+      const ledger = new Ledger();
+      const { study, dataset } = await loadOnce(studies, message.source, ledger);
       checkSame(study, message.fingerprint, message.study);
       await executeTask(study, message.task, {
         backend,
         store: openStore(message.storeRoot),
         ...(dataset && { dataset }),
+        ledger,
         signal: abort.signal,
         onProgress: reports.see,
       });
@@ -69,17 +72,21 @@ interface Loaded {
   readonly dataset?: Dataset;
 }
 
-/** The study and its data, loaded for its first task. */
-function loadOnce(studies: Map<string, Promise<Loaded>>, source: StudySource): Promise<Loaded> {
+/** The study and its data, loaded for its first task, whose time it is. */
+function loadOnce(
+  studies: Map<string, Promise<Loaded>>,
+  source: StudySource,
+  ledger: Ledger,
+): Promise<Loaded> {
   const key = JSON.stringify(source);
-  const loaded = studies.get(key) ?? load(source);
+  const loaded = studies.get(key) ?? load(source, ledger);
   studies.set(key, loaded);
   return loaded;
 }
 
-async function load(source: StudySource): Promise<Loaded> {
+async function load(source: StudySource, ledger: Ledger): Promise<Loaded> {
   const study = await loadStudy(source);
-  return { study, dataset: await study.problem.dataset?.load() };
+  return { study, dataset: await ledger.until("input", loadedDataset(study)) };
 }
 
 /** Passes on the latest progress at most every 50 ms; runs that ended are gathered, none is lost. */

@@ -18,4 +18,13 @@ export * from "./records.js";
 export { readSafetensors, type Safetensors, writeSafetensors } from "./safetensors.js";
 export { type CreateStudyOptions, openStore, type Store, Study } from "./store.js";
 export { betterSide, meets, type RunOutcome } from "./summary.js";
+export {
+  type Account,
+  type AccountTimes,
+  accounts,
+  ledgersTogether,
+  type RankLedger,
+  type TimeLedger,
+  totalS,
+} from "./timeLedger.js";
 export { RunWriter } from "./writer.js";

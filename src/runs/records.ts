@@ -7,6 +7,7 @@
  *                               summary.json   how it ended; a run without one is unfinished
  */
 import type { Json } from "../base/json.js";
+import type { TimeLedger } from "./timeLedger.js";
 
 /** The layout that this version writes; a store with a larger number is refused. */
 export const storeFormat = 1;
@@ -177,4 +178,6 @@ export interface RunSummary {
   /** Final parameters by name, row-major, where they are under 100 numbers together. */
   readonly parameters?: Readonly<Record<string, readonly number[]>>;
   readonly error?: string;
+  /** Where the time went; absent in runs of earlier versions and in those that failed. */
+  readonly ledger?: TimeLedger;
 }

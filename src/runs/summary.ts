@@ -4,7 +4,10 @@ import type { EndStatus, MetricRow, RunSummary, Target, TargetReached } from "./
 /** What only the trainer knows about a run's end; everything else comes from the rows. */
 export interface RunOutcome
   extends Partial<
-    Pick<RunSummary, "stepsDone" | "epochsDone" | "timeS" | "divergence" | "stoppedEarly" | "parameters">
+    Pick<
+      RunSummary,
+      "stepsDone" | "epochsDone" | "timeS" | "divergence" | "stoppedEarly" | "parameters" | "ledger"
+    >
   > {
   readonly status: EndStatus;
   readonly error?: string;

@@ -4,6 +4,8 @@ import { SlalomError } from "../base/errors.js";
 import type { Backend } from "../compile/backend.js";
 import type { LaneTraining } from "./configuration.js";
 import { LaneLoop } from "./laneLoop.js";
+import { Ledger } from "./ledger.js";
+import { ledgered } from "./ledgered.js";
 import type { LaneProgress, LaneSink } from "./results.js";
 import type { LoopSnapshot } from "./snapshot.js";
 
@@ -15,6 +17,8 @@ export interface TrainLanesOptions {
   /** Goes on from a snapshot; `source` names it in errors. */
   readonly from?: { readonly snapshot: LoopSnapshot; readonly source: string };
   readonly checkpoints?: Checkpoints;
+  /** The stopwatch that was started with what led to this training; by default one that starts here. */
+  readonly ledger?: Ledger;
 }
 
 /** When a training is kept, and by whom: at these intervals, and when the signal ends it. */
@@ -34,20 +38,24 @@ export async function trainLanes(
   options: TrainLanesOptions = {},
 ): Promise<void> {
   checkTraining(training);
-  const loop = new LaneLoop(training, backend, sink, options.from);
-  const { checkpoints } = options;
+  const { checkpoints, ledger = new Ledger() } = options;
+  const fromStep = options.from?.snapshot.step ?? 0;
+  const kept = ledgered({ backend, sink, ledger, lanes: training.lanes.length, fromStep });
+  const loop = new LaneLoop(training, kept.backend, kept.sink, options.from);
+  const save = (): void => ledger.during("checkpoint", () => checkpoints?.save(loop.snapshot()));
   const isDue = due(checkpoints?.every, loop.progress().step);
+  ledger.enter("recording");
   try {
     while (!loop.done && !options.signal?.aborted) {
       loop.advance();
       const progress = loop.progress();
       options.onProgress?.(progress);
-      if (!loop.done && isDue(progress.step)) checkpoints?.save(loop.snapshot());
+      if (!loop.done && isDue(progress.step)) save();
       // The thread answers messages between calls.
-      await setImmediate();
+      await ledger.until("waiting", setImmediate());
     }
     if (loop.done) return;
-    checkpoints?.save(loop.snapshot());
+    save();
     loop.interrupt();
   } finally {
     loop.release();

@@ -15,7 +15,7 @@ export interface Outcome {
 
 function outcomeOf({ folder, status, rows, summary }: StoredRun): Outcome {
   const all = rows();
-  const { timeS: _time, targets: _targets, ...rest } = summary!;
+  const { timeS: _time, ledger: _ledger, targets: _targets, ...rest } = summary!;
   const models = ["last", "best"].map((which) => {
     const path = join(folder, `${which}.safetensors`);
     return status === "completed" ? readFileSync(path).toString("base64") : undefined;

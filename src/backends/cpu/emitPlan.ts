@@ -3,10 +3,19 @@
  * number of times, so that steps follow one another without JavaScript between them.
  */
 import { invariant } from "../../base/errors.js";
-import type { AllReduceKernel, ConvolutionKernel, GemmKernel, Kernel, Plan } from "../../compile/plan.js";
+import { isUpdate } from "../../compile/kernelEffects.js";
+import type {
+  AllReduceKernel,
+  ConvolutionKernel,
+  GemmKernel,
+  Kernel,
+  Plan,
+  PlanEntry,
+} from "../../compile/plan.js";
 import { createLoopTarget, emitLoop, emitScatterAdd, type LoopTarget } from "./loops/index.js";
 import { emitPool } from "./pooling/index.js";
 import { defineBarrier, type Meeting } from "./ranks/barrier.js";
+import { clockCalls, timedKernels } from "./ranks/clock.js";
 import {
   call,
   type FunctionReference,
@@ -35,6 +44,9 @@ export const advanceSums = "advanceSums";
 export const exportedEntry = (plan: Plan, entry: string): string =>
   `entry${Object.keys(plan.entries).indexOf(entry)}`;
 
+/** The name under which it exports an entry that times its kernels, where there is something to tell apart. */
+export const exportedTimed = (plan: Plan, entry: string): string => `${exportedEntry(plan, entry)}Timed`;
+
 /**
  * The module for `plan`, whose arena begins at byte 0 of the imported memory.
  * @param meeting where ranks meet; only for the plan of one of several
@@ -54,27 +66,35 @@ export function emitPlan(plan: Plan, features: WasmFeatures, meeting?: Meeting):
   const advance = libraryCalls.some(({ kind }) => kind === "beginAllReduce")
     ? imported(advanceSums)
     : undefined;
+  const clock = clockCalls(module);
   const target = createLoopTarget(module, plan.buffers, features);
-  const barrier = meeting && defineBarrier(module, meeting);
-  for (const [name, entry] of Object.entries(plan.entries)) {
-    let underway = 0;
-    const calls = entry.kernels.flatMap((kernel): Statement[] => {
-      if (kernel.kind === "beginAllReduce") underway++;
-      if (kernel.kind === "finishAllReduce") underway--;
-      const own = callOf(kernel, target, imports, barrier);
-      return advance && underway > 0 ? [own, call(advance, {})] : [own];
-    });
-    module.function(exportedEntry(plan, name), { parameters: { steps: "i32" } }, (f, { steps }) => {
+  const barrier = meeting && defineBarrier(module, meeting, clock);
+  const defineEntry = (name: string, calls: readonly Statement[], { traces }: PlanEntry): void => {
+    module.function(name, { parameters: { steps: "i32" } }, (f, { steps }) => {
       const step = f.let(i32.const(0));
       f.while(i32.lt_s(step, steps), () => {
         for (const statement of calls) f.do(statement);
-        for (const { source, target: ring, bytes } of entry.traces) {
+        for (const { source, target: ring, bytes } of traces) {
           const to = i32.add(plan.buffers[ring].offset, i32.mul(step, bytes));
           f.do(memory.copy(to, plan.buffers[source].offset, bytes));
         }
         f.add(step, 1);
       });
     });
+  };
+  for (const [name, entry] of Object.entries(plan.entries)) {
+    let underway = 0;
+    const calls = entry.kernels.map((kernel): Statement[] => {
+      if (kernel.kind === "beginAllReduce") underway++;
+      if (kernel.kind === "finishAllReduce") underway--;
+      const own = callOf(kernel, target, imports, barrier);
+      return advance && underway > 0 ? [own, call(advance, {})] : [own];
+    });
+    defineEntry(exportedEntry(plan, name), calls.flat(), entry);
+    const updates = entry.kernels.map((kernel) => isUpdate(kernel, plan.buffers));
+    // A rank without updates among others that have some tells by its clock that it has none.
+    if (updates.includes(true) || meeting)
+      defineEntry(exportedTimed(plan, name), timedKernels(calls, updates, clock), entry);
   }
   return { bytes: module.bytes(), libraryCalls };
 }

@@ -2,13 +2,20 @@
 import { allocate, bytesOf, dtypes, type TypedArray } from "../../base/dtype.js";
 import { invariant, SlalomError, unknownName } from "../../base/errors.js";
 import { sizeOf } from "../../base/shape.js";
-import { checkSteps, checkValues, type Executable } from "../../compile/backend.js";
+import {
+  checkSteps,
+  checkValues,
+  type EntryTimes,
+  type Executable,
+  type RunOptions,
+} from "../../compile/backend.js";
 import type { Plan, PlanBuffer } from "../../compile/plan.js";
 import { mostMemoryBytes } from "./memoryLayout.js";
 import type { MemoryPool } from "./memoryPool.js";
 import type { Processes } from "./processes/leader.js";
 import { type RankLibraries, RankProgram, type World } from "./rankProgram.js";
 import { breakMeeting, isBroken } from "./ranks/barrier.js";
+import { clockMemory, timesIn } from "./ranks/clock.js";
 import type { Followers } from "./ranks/followers.js";
 import type { WasmMemory } from "./wasm/index.js";
 
@@ -28,6 +35,8 @@ export class CpuExecutable implements Executable {
   readonly bytes: number;
   private readonly memory: WasmMemory;
   private readonly leader: RankProgram;
+  /** What the ranks of this process measure. */
+  private readonly counters: SharedArrayBuffer;
   private readonly followers: Followers | undefined;
   private readonly number: number;
   private readonly processes: Processes | undefined;
@@ -49,6 +58,7 @@ export class CpuExecutable implements Executable {
     this.bytes = this.leader.bytes;
     checkFits(plan, this.bytes);
     this.memory = memories.take(this.bytes);
+    this.counters = clockMemory(plan.ranks, Object.keys(plan.entries).length);
     this.followers = plan.ranks > 1 ? followers : undefined;
     this.number = this.followers?.nextProgram() ?? 0;
     this.processes = plan.processes > 1 ? options.processes : undefined;
@@ -64,32 +74,33 @@ export class CpuExecutable implements Executable {
       program: this.number,
       plan: { ...plan, constants: [] },
       memory: this.memory,
+      counters: this.counters,
       patienceMs,
       process,
     });
-    this.leader.bind(this.memory, world?.communicator);
+    this.leader.bind(this.memory, this.counters, world?.communicator);
     for (const { buffer, data } of plan.constants) this.view(plan.buffers[buffer]).set(data);
     this.followers?.end();
   }
 
-  run(entry: string, steps = 1): void {
+  run(entry: string, steps = 1, options: RunOptions = {}): void {
     invariant(!this.released, "a released program runs no more");
     if (!this.plan.entries[entry]) throw unknownName("entry", entry, Object.keys(this.plan.entries));
     checkSteps(steps, this.traceCapacity);
-    this.processes?.tell({ kind: "run", program: this.numberElsewhere, entry, steps });
-    if (this.followers) this.runTogether(this.followers, entry, steps);
-    else this.leader.run(entry, steps);
+    this.processes?.tell({ kind: "run", program: this.numberElsewhere, entry, steps, options });
+    if (this.followers) this.runTogether(this.followers, entry, steps, options);
+    else this.leader.run(entry, steps, options);
     this.lastSteps.set(entry, steps);
   }
 
   /** A rank that fails breaks the meeting, so that the others fail too instead of waiting for it. */
-  private runTogether(followers: Followers, entry: string, steps: number): void {
+  private runTogether(followers: Followers, entry: string, steps: number, options: RunOptions): void {
     const { memory, plan } = this;
     invariant(!isBroken(memory.buffer, plan.arenaBytes), "a program that failed on a rank runs no more");
-    followers.begin({ kind: "run", program: this.number, entry, steps });
+    followers.begin({ kind: "run", program: this.number, entry, steps, options });
     let own: { error: unknown } | undefined;
     try {
-      this.leader.run(entry, steps);
+      this.leader.run(entry, steps, options);
     } catch (error) {
       own = { error };
       breakMeeting(memory.buffer, plan.arenaBytes);
@@ -119,6 +130,23 @@ export class CpuExecutable implements Executable {
     const buffer = this.buffer(`${entry}/${trace}`);
     const length = (this.lastSteps.get(entry) ?? 0) * sizeOf(buffer.shape.slice(1));
     return this.view(buffer).slice(0, length);
+  }
+
+  /** Collective where processes run the program together. */
+  times(): EntryTimes {
+    const { plan, processes, options, counters } = this;
+    processes?.tell({ kind: "times", program: this.numberElsewhere });
+    const own = new Float64Array(counters);
+    const all = new Float64Array(own.length * plan.processes);
+    const { process = 0, communicator } = options.world ?? {};
+    const isOneOfSeveral = plan.processes > 1;
+    all.set(own, isOneOfSeveral ? process * own.length : 0);
+    if (isOneOfSeveral) communicator?.allReduce(all);
+    const entries = Object.keys(plan.entries);
+    const ofRanks = Array.from({ length: plan.ranks * plan.processes }, (_, rank) =>
+      timesIn(all, entries.length, rank),
+    );
+    return Object.fromEntries(entries.map((entry, i) => [entry, ofRanks.map((of) => of[i])]));
   }
 
   release(): void {

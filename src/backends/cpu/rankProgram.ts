@@ -1,14 +1,16 @@
 /** A plan as one rank runs it: its WebAssembly instance over the memory of all, its prepared library calls. */
 import type { Communicator } from "../../collectives/index.js";
+import type { RunOptions } from "../../compile/backend.js";
 import type { Plan } from "../../compile/plan.js";
 import { planForRank } from "../../compile/planForRank.js";
 import type { BoundConvolution, ConvolutionLibrary } from "./convolution/index.js";
-import { advanceSums, type EmittedPlan, emitPlan, exportedEntry } from "./emitPlan.js";
+import { advanceSums, type EmittedPlan, emitPlan, exportedEntry, exportedTimed } from "./emitPlan.js";
 import type { BoundGemm, GemmLibrary } from "./gemm/index.js";
 import { prepareLibraryCall } from "./libraryCalls.js";
 import { mathImports } from "./loops/index.js";
 import { type MemoryLayout, memoryLayout } from "./memoryLayout.js";
 import { TravellingSums } from "./processes/travellingSums.js";
+import { RankClock } from "./ranks/clock.js";
 import {
   compileModule,
   instantiate,
@@ -36,6 +38,7 @@ export class RankProgram {
   private readonly emitted: EmittedPlan;
   private readonly layout: MemoryLayout;
   private exports: WasmExports | undefined;
+  private clock: RankClock | undefined;
   private convolutions: BoundConvolution | undefined;
   private products: BoundGemm | undefined;
 
@@ -66,8 +69,11 @@ export class RankProgram {
     return this.layout.bytes;
   }
 
-  /** Makes it ready to run in `memory`; the leading rank of one of several processes needs their communicator. */
-  bind(memory: WasmMemory, communicator?: Communicator): void {
+  /**
+   * Makes it ready to run in `memory`; the leading rank of one of several processes needs their communicator.
+   * @param counters `clockMemory` of all ranks
+   */
+  bind(memory: WasmMemory, counters: SharedArrayBuffer, communicator?: Communicator): void {
     const { gemm, convolution } = this.libraries;
     const { gemmAt, convolutionAt } = this.layout.workspaces[this.rank];
     this.products = gemm.bind(memory, gemmAt);
@@ -75,20 +81,34 @@ export class RankProgram {
     const sums = communicator && new TravellingSums(communicator);
     const bound = { gemm: this.products, convolution: this.convolutions, memory, ...(sums && { sums }) };
     const { bytes, libraryCalls } = this.emitted;
+    const clock = new RankClock(counters, Object.keys(this.plan.entries).length, this.rank);
+    const carrying = (carry: () => void): (() => void) =>
+      clock.carrying(carry, () => sums?.isUnderway ?? false);
     this.exports = instantiate(compileModule(bytes), {
       env: { memory },
       math: mathImports,
+      clock: clock.imports,
       library: {
         ...Object.fromEntries(
-          libraryCalls.map((kernel, i) => [`${i}`, prepareLibraryCall(kernel, this.plan, bound)]),
+          libraryCalls.map((kernel, i) => {
+            const call = prepareLibraryCall(kernel, this.plan, bound);
+            const isSum = kernel.kind === "beginAllReduce" || kernel.kind === "finishAllReduce";
+            return [`${i}`, isSum ? carrying(call) : call];
+          }),
         ),
-        ...(sums && { [advanceSums]: () => sums.advance() }),
+        [advanceSums]: carrying(() => sums?.advance()),
       },
     });
+    this.clock = clock;
   }
 
-  run(entry: string, steps: number): void {
-    this.exports![exportedEntry(this.plan, entry)](steps);
+  run(entry: string, steps: number, { timed = false }: RunOptions = {}): void {
+    const { plan } = this;
+    const exports = this.exports!;
+    const isTimed = timed && exportedTimed(plan, entry) in exports;
+    const run = exports[isTimed ? exportedTimed(plan, entry) : exportedEntry(plan, entry)];
+    const number = Object.keys(plan.entries).indexOf(entry);
+    this.clock!.run({ entry: number, timedSteps: isTimed ? steps : 0 }, () => run(steps));
   }
 
   release(): void {

@@ -23,7 +23,10 @@ export function followLeader(options: CpuOptions & { readonly world: World }): v
         numbered(message.program).write(message.variable, message.values);
         break;
       case "run":
-        numbered(message.program).run(message.entry, message.steps);
+        numbered(message.program).run(message.entry, message.steps, message.options);
+        break;
+      case "times":
+        numbered(message.program).times();
         break;
       case "release":
         numbered(message.program).release();

@@ -2,6 +2,7 @@
 import { deserialize, serialize } from "node:v8";
 import type { TypedArray } from "../../../base/dtype.js";
 import type { Communicator } from "../../../collectives/index.js";
+import type { RunOptions } from "../../../compile/backend.js";
 import type { Plan } from "../../../compile/plan.js";
 
 export type ToProcess =
@@ -17,7 +18,15 @@ export type ToProcess =
       readonly variable: string;
       readonly values: TypedArray | readonly number[];
     }
-  | { readonly kind: "run"; readonly program: number; readonly entry: string; readonly steps: number }
+  | {
+      readonly kind: "run";
+      readonly program: number;
+      readonly entry: string;
+      readonly steps: number;
+      readonly options: RunOptions;
+    }
+  /** Collect what all ranks measured. */
+  | { readonly kind: "times"; readonly program: number }
   | { readonly kind: "release"; readonly program: number }
   /** Nothing to do, but the leader lives. */
   | { readonly kind: "idle" }

@@ -20,6 +20,11 @@ export class TravellingSums {
 
   constructor(private readonly communicator: Communicator) {}
 
+  /** Whether some were begun and not finished. */
+  get isUnderway(): boolean {
+    return this.underway.size > 0;
+  }
+
   begin(bucket: Bucket): void {
     const parcel = this.parcelOf(bucket);
     if (bucket.arrays.length > 1) for (const [array, at] of placed(bucket)) parcel.set(array, at);

@@ -2,7 +2,8 @@
  * The barrier between ranks: a counter of those that arrived and a generation that the last one advances. Who waits
  * looks again and again for some microseconds, as a rank is seldom late for long, then sleeps until it is woken.
  */
-import { atomic, type FunctionReference, i32, i64, type ModuleBuilder } from "../wasm/index.js";
+import { atomic, call, type FunctionReference, i32, i64, type ModuleBuilder } from "../wasm/index.js";
+import type { ClockCalls } from "./clock.js";
 
 /** Where ranks meet, and which one is asked. */
 export interface Meeting {
@@ -37,6 +38,7 @@ const rounds = 1 << 13;
 export function defineBarrier(
   module: ModuleBuilder,
   { ranks, rank, offset, patienceMs }: Meeting,
+  clock: ClockCalls,
 ): FunctionReference<Record<never, never>, "none"> {
   const { arrived, generation, sleepers, broken, reached } = meetingPlace;
   return module.function(undefined, { parameters: {} }, (f) => {
@@ -51,6 +53,7 @@ export function defineBarrier(
         f.if(atomic.load(at, sleepers), () => f.drop(atomic.notify(at, ranks, generation)));
       },
       () => {
+        f.do(call(clock.pause, {}));
         const isClosed = () => i32.eq(atomic.load(at, generation), before);
         const left = f.let(i32.const(rounds));
         f.while(i32.and(isClosed(), i32.ne(left, 0)), () => f.add(left, -1));
@@ -63,6 +66,7 @@ export function defineBarrier(
             f.unreachable();
           });
         });
+        f.do(call(clock.goOn, {}));
       },
     );
     f.if(atomic.load(at, broken), () => f.unreachable());

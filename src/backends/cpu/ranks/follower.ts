@@ -33,9 +33,9 @@ function follow(port: MessagePort, { rank, control, gemm, searchPaths, features 
   const deal = (message: ToFollower): void => {
     switch (message.kind) {
       case "compile": {
-        const { plan, memory, patienceMs, process } = message;
+        const { plan, memory, counters, patienceMs, process } = message;
         const program = new RankProgram(plan, rank, ready(), patienceMs, process);
-        program.bind(memory);
+        program.bind(memory, counters);
         programs.set(message.program, { program, memory, meeting: plan.arenaBytes });
         return;
       }
@@ -43,7 +43,7 @@ function follow(port: MessagePort, { rank, control, gemm, searchPaths, features 
         const bound = programs.get(message.program);
         invariant(bound, "a program is compiled before it runs");
         try {
-          bound.program.run(message.entry, message.steps);
+          bound.program.run(message.entry, message.steps, message.options);
         } catch (error) {
           const { memory, meeting } = bound;
           // Where the meeting was broken before, this failure only follows from another rank's.

@@ -1,5 +1,6 @@
 /** What the leading rank and its followers tell each other. */
 import type { ErrorCode } from "../../../base/errors.js";
+import type { RunOptions } from "../../../compile/backend.js";
 import type { Plan } from "../../../compile/plan.js";
 import type { GemmChoice } from "../gemm/index.js";
 import type { WasmFeatures, WasmMemory } from "../wasm/index.js";
@@ -20,11 +21,18 @@ export type ToFollower =
       readonly program: number;
       readonly plan: Plan;
       readonly memory: WasmMemory;
+      readonly counters: SharedArrayBuffer;
       readonly patienceMs: number;
       /** The number of this process among several. */
       readonly process: number;
     }
-  | { readonly kind: "run"; readonly program: number; readonly entry: string; readonly steps: number }
+  | {
+      readonly kind: "run";
+      readonly program: number;
+      readonly entry: string;
+      readonly steps: number;
+      readonly options: RunOptions;
+    }
   | { readonly kind: "release"; readonly program: number };
 
 /** Sent before the message counts as dealt with; nothing is sent where all went well. */

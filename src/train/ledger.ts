@@ -1,0 +1,168 @@
+/**
+ * The time ledger of a training: a stopwatch that is in one account at any moment, and how its accounts and what ranks
+ * measured of themselves become the record that a run keeps.
+ */
+import type { EntryTimes, RankTimes } from "../compile/backend.js";
+import {
+  type Account,
+  type AccountTimes,
+  accounts,
+  type RankLedger,
+  type TimeLedger,
+} from "../runs/timeLedger.js";
+import { accumulateEntry, stepEntry } from "./names.js";
+
+/** What the leading thread does. Steps are taken apart once the ranks told what they measured in them. */
+export type HostAccount = Exclude<Account, "forwardBackward" | "update" | "allReduce"> | "parts" | "steps";
+
+/** Seconds by what the leading thread did; `parts`: of batches that are taken in parts, before their steps. */
+export type HostTimes = Readonly<Record<HostAccount, number>>;
+
+/** The stopwatch of one thread of control. It starts when it is made, in `startUp`. */
+export class Ledger {
+  /** ISO 8601. */
+  readonly started = new Date().toISOString();
+  private readonly startedMs = performance.now();
+  private readonly spentMs: Record<HostAccount, number> = {
+    startUp: 0,
+    input: 0,
+    parts: 0,
+    steps: 0,
+    evaluation: 0,
+    recording: 0,
+    checkpoint: 0,
+    waiting: 0,
+  };
+  private account: HostAccount = "startUp";
+  private sinceMs = this.startedMs;
+
+  /** From now on time belongs to `account`; returns the one that it belonged to. */
+  enter(account: HostAccount): HostAccount {
+    const before = this.account;
+    this.settle();
+    this.account = account;
+    return before;
+  }
+
+  /** Runs `action` in an account; what comes after belongs to the account from before. */
+  during<T>(account: HostAccount, action: () => T): T {
+    const before = this.enter(account);
+    try {
+      return action();
+    } finally {
+      this.enter(before);
+    }
+  }
+
+  /** Waits for `pending` in an account; what comes after belongs to the account from before. */
+  async until<T>(account: HostAccount, pending: Promise<T>): Promise<T> {
+    const before = this.enter(account);
+    try {
+      return await pending;
+    } finally {
+      this.enter(before);
+    }
+  }
+
+  /** The time from the start to now, and what it went into. */
+  read(): { readonly wallS: number; readonly host: HostTimes } {
+    const now = this.settle();
+    const seconds = Object.entries(this.spentMs).map(([account, ms]) => [account, ms / 1000]);
+    return { wallS: (now - this.startedMs) / 1000, host: Object.fromEntries(seconds) as HostTimes };
+  }
+
+  private settle(): number {
+    const now = performance.now();
+    this.spentMs[this.account] += now - this.sinceMs;
+    this.sinceMs = now;
+    return now;
+  }
+}
+
+/**
+ * The ledgers of all ranks. The leading rank's accounts are the stopwatch's, its steps divided by what the ranks measured.
+ * The others have what they measured of themselves, and waited for the rest of the time.
+ * @param times of each entry, by rank; undefined where nothing was measured inside of steps
+ */
+export function rankLedgers(
+  { wallS, host }: ReturnType<Ledger["read"]>,
+  times: EntryTimes | undefined,
+): Pick<TimeLedger, "ranks" | "slowest" | "timedSteps"> {
+  const count = times?.[stepEntry]?.length ?? 1;
+  const ranks = Array.from({ length: count }, (_, rank) =>
+    rank === 0 ? leading(host, times, count > 1) : following(wallS, times!, rank),
+  );
+  const computing = ranks.map(({ accounts: { forwardBackward, update } }) => forwardBackward + update);
+  const timedSteps = times?.[stepEntry]?.[0].timed.steps ?? 0;
+  return {
+    ranks,
+    ...(count > 1 && { slowest: computing.indexOf(Math.max(...computing)) }),
+    ...(timedSteps > 0 && { timedSteps }),
+  };
+}
+
+function leading(host: HostTimes, times: EntryTimes | undefined, isOneOfSeveral: boolean): RankLedger {
+  const { parts, steps, waiting, ...others } = host;
+  const accumulate = times?.[accumulateEntry]?.[0] ?? nothing;
+  const step = times?.[stepEntry]?.[0] ?? nothing;
+  // Alone, all of a call is the step's; else it begins and ends with the others.
+  const computingIn = (spentS: number, own: RankTimes): number =>
+    isOneOfSeveral ? computingOf(own) : spentS;
+  const inParts = computingIn(parts, accumulate);
+  const inSteps = computingIn(steps, step);
+  const allReduce = accumulate.allReduceS + step.allReduceS;
+  const { forwardBackward, update } = divided(inParts, inSteps, parts > 0, step);
+  return {
+    accounts: {
+      ...others,
+      forwardBackward,
+      update,
+      allReduce: isOneOfSeveral ? allReduce : 0,
+      waiting: waiting + (isOneOfSeveral ? parts + steps - inParts - inSteps - allReduce : 0),
+    },
+    hiddenS: accumulate.hiddenS + step.hiddenS,
+  };
+}
+
+function following(wallS: number, times: EntryTimes, rank: number): RankLedger {
+  const { [stepEntry]: steps, [accumulateEntry]: parts, ...looking } = times;
+  const accumulate = parts?.[rank] ?? nothing;
+  const step = steps[rank];
+  const allReduce = accumulate.allReduceS + step.allReduceS;
+  const evaluation = Object.values(looking).reduce((sum, of) => sum + of[rank].runS, 0);
+  const { forwardBackward, update } = divided(
+    computingOf(accumulate),
+    computingOf(step),
+    accumulate.runS > 0,
+    step,
+  );
+  const busy = forwardBackward + update + allReduce + evaluation;
+  return {
+    accounts: { ...noTime, forwardBackward, update, allReduce, evaluation, waiting: wallS - busy },
+    hiddenS: accumulate.hiddenS + step.hiddenS,
+  };
+}
+
+/** What computed gradients and what used them; the step of a batch in parts does the latter alone. */
+function divided(
+  inParts: number,
+  inSteps: number,
+  hasParts: boolean,
+  { timed: { computingS, updateS } }: RankTimes,
+): Pick<AccountTimes, "forwardBackward" | "update"> {
+  if (hasParts) return { forwardBackward: inParts, update: inSteps };
+  const update = computingS > 0 ? (inSteps * updateS) / computingS : 0;
+  return { forwardBackward: inSteps - update, update };
+}
+
+const computingOf = ({ runS, waitingS, allReduceS }: RankTimes): number => runS - waitingS - allReduceS;
+
+const nothing: RankTimes = {
+  runS: 0,
+  waitingS: 0,
+  allReduceS: 0,
+  hiddenS: 0,
+  timed: { steps: 0, computingS: 0, updateS: 0 },
+};
+
+const noTime = Object.fromEntries(accounts.map((account) => [account, 0])) as Record<Account, number>;
