@@ -9,8 +9,27 @@ import { sizeOf, type TensorType } from "../../base/shape.js";
 import { kernelEffects } from "../kernelEffects.js";
 import type { Kernel } from "../plan.js";
 
-/** What a bucket holds at least when it leaves, unless there is no more to wait for; so large a sum travels alone. */
+/** What a bucket holds at least, unless there is no more to wait for; so large a sum travels alone. */
 export const leastBucketBytes = 1 << 20;
+
+/**
+ * Sums that travel together, as their numbers: a bucket leaves when its last one is complete.
+ * @param sums in the order in which they are complete
+ */
+export function bucketsOf(sums: readonly TensorType[]): number[][] {
+  const buckets: number[][] = [];
+  const filling = new Map<DType, { readonly bucket: number[]; readonly bytes: number }>();
+  for (const [i, { shape, dtype }] of sums.entries()) {
+    const own = sizeOf(shape) * bytesOf(dtype);
+    const { bucket, bytes } = (own < leastBucketBytes && filling.get(dtype)) || { bucket: [], bytes: 0 };
+    if (bucket.length === 0) buckets.push(bucket);
+    bucket.push(i);
+    if (own >= leastBucketBytes) continue;
+    if (bytes + own < leastBucketBytes) filling.set(dtype, { bucket, bytes: bytes + own });
+    else filling.delete(dtype);
+  }
+  return buckets;
+}
 
 /**
  * The kernels with their sums in buckets.
@@ -18,51 +37,37 @@ export const leastBucketBytes = 1 << 20;
  * @param typeOf what a slot holds
  */
 export function inBuckets(kernels: readonly Kernel[], typeOf: (slot: number) => TensorType): Kernel[] {
-  const buckets = new Buckets(kernels, typeOf);
+  const sums = kernels.flatMap((kernel) => (kernel.kind === "beginAllReduce" ? kernel.buffers : []));
+  const waiting = bucketsOf(sums.map(typeOf)).map((bucket) => bucket.map((i) => sums[i]));
+  const journeys = new Journeys(waiting);
   for (const kernel of kernels) {
-    if (kernel.kind === "beginAllReduce") for (const slot of kernel.buffers) buckets.add(slot);
-    else buckets.pass(kernel);
+    if (kernel.kind === "beginAllReduce") for (const slot of kernel.buffers) journeys.complete(slot);
+    else journeys.pass(kernel);
   }
-  return buckets.end();
+  return journeys.end();
 }
 
-class Buckets {
+class Journeys {
   private readonly result: Kernel[] = [];
-  /** Buckets that have not left, by type. */
-  private readonly filling = new Map<DType, number[]>();
-  /** Those that have left and are not finished. */
+  private readonly completed = new Set<number>();
   private travelling: (readonly number[])[] = [];
-  /** Sums that are still to come, by type. */
-  private readonly awaited = new Map<DType, number>();
 
-  constructor(
-    kernels: readonly Kernel[],
-    private readonly typeOf: (slot: number) => TensorType,
-  ) {
-    for (const kernel of kernels) {
-      if (kernel.kind !== "beginAllReduce") continue;
-      for (const { dtype } of kernel.buffers.map(typeOf))
-        this.awaited.set(dtype, (this.awaited.get(dtype) ?? 0) + 1);
-    }
-  }
+  /** @param waiting buckets of slots */
+  constructor(private waiting: (readonly number[])[]) {}
 
-  add(slot: number): void {
-    const { dtype } = this.typeOf(slot);
-    const left = this.awaited.get(dtype)! - 1;
-    this.awaited.set(dtype, left);
-    if (this.bytesIn([slot]) >= leastBucketBytes) this.begin([slot]);
-    else this.filling.set(dtype, [...(this.filling.get(dtype) ?? []), slot]);
-    const filled = this.filling.get(dtype) ?? [];
-    if (left === 0 || this.bytesIn(filled) >= leastBucketBytes) this.leave(dtype);
+  complete(slot: number): void {
+    this.completed.add(slot);
+    const full = this.waiting.filter((bucket) => bucket.every((one) => this.completed.has(one)));
+    for (const bucket of full) this.begin(bucket);
+    this.waiting = this.waiting.filter((bucket) => !full.includes(bucket));
   }
 
   /** What the kernel touches has to be back. */
   pass(kernel: Kernel): void {
     const { reads, writes } = kernelEffects(kernel);
     const touched = new Set([...reads, ...writes]);
-    const isTouched = (slots: readonly number[]): boolean => slots.some((slot) => touched.has(slot));
-    for (const [dtype, slots] of this.filling) if (isTouched(slots)) this.leave(dtype);
-    this.finish(isTouched);
+    this.hurry((slot) => touched.has(slot) && this.completed.has(slot));
+    this.finish((bucket) => bucket.some((slot) => touched.has(slot)));
     this.result.push(kernel);
   }
 
@@ -71,10 +76,13 @@ class Buckets {
     return this.result;
   }
 
-  private leave(dtype: DType): void {
-    const slots = this.filling.get(dtype) ?? [];
-    this.filling.delete(dtype);
-    if (slots.length > 0) this.begin(slots);
+  /** Buckets in which something is needed leave with what they have: only where a sum needs another one. */
+  private hurry(isNeeded: (slot: number) => boolean): void {
+    this.waiting = this.waiting.map((bucket) => {
+      if (!bucket.some(isNeeded)) return bucket;
+      this.begin(bucket.filter((slot) => this.completed.has(slot)));
+      return bucket.filter((slot) => !this.completed.has(slot));
+    });
   }
 
   private begin(buffers: readonly number[]): void {
@@ -82,16 +90,9 @@ class Buckets {
     this.travelling.push(buffers);
   }
 
-  private finish(isNeeded: (slots: readonly number[]) => boolean): void {
+  private finish(isNeeded: (bucket: readonly number[]) => boolean): void {
     for (const buffers of this.travelling.filter(isNeeded))
       this.result.push({ kind: "finishAllReduce", name: "allReduceSum", buffers });
-    this.travelling = this.travelling.filter((slots) => !isNeeded(slots));
-  }
-
-  private bytesIn(slots: readonly number[]): number {
-    return slots.reduce((sum, slot) => {
-      const { shape, dtype } = this.typeOf(slot);
-      return sum + sizeOf(shape) * bytesOf(dtype);
-    }, 0);
+    this.travelling = this.travelling.filter((bucket) => !isNeeded(bucket));
   }
 }

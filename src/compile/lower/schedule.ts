@@ -1,8 +1,9 @@
 /**
- * The order of kernels, in which sums over processes come as early as they can, and where variables are updated: in place if everything that reads the old value can run
- * before, else through a temporary and a copy at the end of the step.
+ * The order of kernels, in which sums over processes come as early as they can, and where variables are updated: in place
+ * if everything that reads the old value can run before, else through a temporary and a copy at the end of the step.
  */
 import type { Tensor } from "../../graph/tensor.js";
+import { bucketsOf } from "./buckets.js";
 import { dependencies, dependsOn, type Group, isReduction } from "./groups.js";
 import { storedNode } from "./materialize.js";
 
@@ -40,18 +41,44 @@ export function schedule(
     after.set(writer, new Set([...(after.get(writer) ?? []), ...readers]));
   }
   const before = (group: Group): Group[] => [...dependencies(group, groupOf), ...extra(group)];
-  const sums = groups.filter(({ roots }) => roots.some((root) => travelling.has(root)));
-  return { groups: sorted([...soonestFirst(sums, before), ...groups], before), inPlace };
+  return { groups: sorted(aroundSums(groups, travelling, before), before), inPlace };
 }
 
-/** Those first that need the fewest others: the gradients of the last layers before those of the first. */
-function soonestFirst(groups: readonly Group[], before: (group: Group) => readonly Group[]): Group[] {
-  const needed = groups.map((group) => {
+/**
+ * Sums that travel come first, those before others that need fewer groups: the gradients of the last layers before those
+ * of the first. What needs them follows in the order in which they leave, so that the first updates hide the last
+ * journeys.
+ */
+function aroundSums(
+  groups: readonly Group[],
+  travelling: ReadonlySet<Tensor>,
+  before: (group: Group) => readonly Group[],
+): readonly Group[] {
+  if (travelling.size === 0) return groups;
+  const needed = (group: Group): number => {
     const seen = new Set([group]);
     for (const one of seen) for (const other of before(one)) seen.add(other);
-    return { group, count: seen.size };
-  });
-  return needed.sort((a, b) => a.count - b.count).map(({ group }) => group);
+    return seen.size;
+  };
+  const sums = groups
+    .filter(({ roots }) => roots.some((root) => travelling.has(root)))
+    .map((group) => ({ group, needed: needed(group) }))
+    .sort((a, b) => a.needed - b.needed)
+    .map(({ group }) => group);
+  const leaving = new Map(
+    bucketsOf(sums.map(({ roots: [root] }) => root)).flatMap((bucket) =>
+      bucket.map((i) => [sums[i], bucket[bucket.length - 1]] as const),
+    ),
+  );
+  const lastNeeded = new Map<Group, number>();
+  const lastOf = (group: Group): number => {
+    const known = lastNeeded.get(group);
+    if (known !== undefined) return known;
+    const last = Math.max(leaving.get(group) ?? -1, ...before(group).map(lastOf));
+    lastNeeded.set(group, last);
+    return last;
+  };
+  return [...sums, ...[...groups].sort((a, b) => lastOf(a) - lastOf(b))];
 }
 
 /** Topological order that otherwise keeps the given one. */
