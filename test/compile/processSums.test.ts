@@ -1,6 +1,8 @@
 /** Sums over the ranks of several processes: where they lie, when they travel, and that nothing travels twice. */
 import { describe, expect, test } from "vitest";
+import type { TensorType } from "../../src/base/shape.js";
 import { kernelEffects } from "../../src/compile/kernelEffects.js";
+import { bucketsOf } from "../../src/compile/lower/buckets.js";
 import type { AllReduceKernel, Kernel, Plan } from "../../src/compile/plan.js";
 import { planForRank } from "../../src/compile/planForRank.js";
 import { planProgram } from "../../src/compile/planProgram.js";
@@ -142,6 +144,23 @@ const isBegin = (kernel: Kernel): kernel is AllReduceKernel => kernel.kind === "
 const isEnd = (kernel: Kernel): kernel is AllReduceKernel => kernel.kind === "finishAllReduce";
 
 describe("journeys of gradients", () => {
+  test("small sums of one type wait for a mebibyte; large ones wait for nobody", () => {
+    const f32 = (count: number): TensorType => ({ dtype: "float32", shape: [count] });
+    const mebibyte = 1 << 18;
+    const sums = [
+      f32(10),
+      f32(mebibyte),
+      { dtype: "float64", shape: [] },
+      f32(mebibyte - 20),
+      f32(10),
+      f32(7),
+      f32(3 * mebibyte),
+      { dtype: "float64", shape: [2] },
+      f32(8),
+    ] as const;
+    expect(bucketsOf(sums)).toEqual([[0, 3, 4], [1], [2, 7], [5, 8], [6]]);
+  });
+
   const shapesOf = (plan: Plan, { buffers }: AllReduceKernel): string[] =>
     buffers.map((buffer) => plan.buffers[buffer].shape.join("x"));
 
