@@ -102,6 +102,28 @@ const scenarios = {
     await backend.close();
   },
 
+  async gradientsOfThreads() {
+    const { cpuBackend, followCpuBackend } = await jiti.import("../../src/backends/cpu/index.ts");
+    const { ownOn, summedOn } = await jiti.import("./gradients.ts");
+    const communicator = open();
+    if (rank > 0) return followCpuBackend({ communicator, ranks: 2 });
+    const backend = cpuBackend({ communicator, ranks: 2 });
+    const [sums, again] = [1, 2].map(() => summedOn(backend, backend.ranks));
+    await backend.close();
+    const alone = cpuBackend();
+    const parts = Array.from({ length: backend.ranks }, (_, number) => ownOn(alone, number));
+    const expected = sums.map((sum, i) =>
+      sum.map((_, j) => parts.reduce((total, part) => total + part[i][j], 0)),
+    );
+    const largest = (array) => array.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    found({
+      isSame: sums.every((sum, i) => values.digest(sum) === values.digest(again[i])),
+      errors: sums.map(
+        (sum, i) => largest(sum.map((value, j) => value - expected[i][j])) / largest(expected[i]),
+      ),
+    });
+  },
+
   split() {
     const world = open();
     const node = world.split("node");

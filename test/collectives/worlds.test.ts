@@ -1,5 +1,5 @@
 /** Ranks that are processes, started by the real mpirun: what collectives give, and how worlds end. */
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { afterAll, describe, expect, test } from "vitest";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
 import { partOf } from "../../src/collectives/index.js";
@@ -141,6 +141,19 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
         for (const [i, sum] of sums.entries()) for (let j = 0; j < sum.length; j++) sum[j] += gradients[i][j];
       expect(sums.every((sum) => sum.some((value) => value !== 0))).toBe(true);
       expect(world.found(0)).toEqual({ digests: sums.map(digest) });
+    },
+    longMs,
+  );
+
+  test.skipIf(availableParallelism() < 2)(
+    "two threads in each of two processes: the same up to rounding, and the same bits again",
+    async () => {
+      const world = start(2, "gradientsOfThreads");
+      expect(await world.ended).toMatchObject({ code: 0 });
+      const { isSame, errors } = world.found<{ isSame: boolean; errors: readonly number[] }>(0);
+      expect(isSame).toBe(true);
+      expect(errors).toHaveLength(3);
+      for (const error of errors) expect(error).toBeLessThan(1e-5);
     },
     longMs,
   );
