@@ -54,7 +54,7 @@ export async function openWorkers({ backend, count = coreCount() }: WorkersOptio
   if (count * ranks > coreCount()) {
     throw new SlalomError(
       "device",
-      `${count} worker${count === 1 ? "" : "s"} of ${ranks} ranks were asked for, and this machine gives ${coreCount()} core${coreCount() === 1 ? "" : "s"}; expected workers times ranks of at most that. Ranks that wait for a core make all others wait.`,
+      `${count} worker${count === 1 ? "" : "s"} of ${ranks} ranks were asked for, and this ${world ? "process may use" : "machine gives"} ${coreCount()} core${coreCount() === 1 ? "" : "s"}; expected workers times ranks of at most that. Ranks that wait for a core make all others wait.${world ? " A process that its mpirun binds to one core has no other: mpirun --bind-to none." : ""}`,
     );
   }
   const seen = await describeBackend(backend);

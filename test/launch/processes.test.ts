@@ -155,6 +155,26 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
     expect(text.match(/a batch of 24 examples on 5 ranks; expected a multiple of 5/g)?.length).toBe(1);
   }, 60_000);
 
+  test.skipIf(launcher.title !== "Open MPI")(
+    "processes that are bound to a core are told how to be free",
+    async () => {
+      const bound = { ...launcher, words: ["--oversubscribe", "--bind-to", "core:overload-allowed"] };
+      const launched = launch(
+        bound,
+        2,
+        [main, ..."run study.ts --ranks 2 --out kept".split(" ")],
+        folderWith(40),
+      );
+      running.push(launched.process);
+      const { code, text } = await launched.ended;
+      expect(code).not.toBe(0);
+      expect(text).toMatch(
+        /1 worker of 2 ranks were asked for, and this process may use 1 core; expected .* mpirun --bind-to none\./,
+      );
+    },
+    120_000,
+  );
+
   /** Two processes that were told different things, or are different programs. */
   const mixed = (folder: string, first: readonly string[], second: readonly string[]) => {
     const launched = launch(launcher, 1, [...first, ":", "-np", "1", process.execPath, ...second], folder);
