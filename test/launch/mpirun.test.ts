@@ -1,5 +1,5 @@
 /** Studies that this command line starts as several processes by mpirun: what they come to, signals, what is refused. */
-import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,6 +7,7 @@ import { checkFamily } from "../../src/launch/mpirun.js";
 import { type Ended, slalom, start } from "../cli/cli.js";
 import { launch, launchers } from "../collectives/worlds.js";
 import { namesIn, newest, outcomes, waitFor } from "./outcomes.js";
+import { processesIn } from "./support.js";
 
 const root = mkdtempSync(join(tmpdir(), "slalom-mpirun-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -101,13 +102,14 @@ describe.each(launchers)("by the mpirun of $title", ({ title, launcher, absence 
     async () => {
       const running = start(root, words("killed"));
       await waitFor(running, () => newest(checkpoints(`${title}-killed`)) > 0);
-      const [second, ...more] = processesOf("1");
+      const [second, ...more] = processesIn(root, ["OMPI_COMM_WORLD_RANK=1", "PMI_RANK=1"]);
       expect(more).toEqual([]);
       process.kill(second, "SIGKILL");
       const { code, out, err } = await running.ended;
       expect(code).not.toBe(0);
       expect(`${out}${err}`).toMatch(/signal 9 \(Killed\)|Killed \(signal 9\)/);
-      while (processesOf("0").length > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+      while (processesIn(root, ["OMPI_COMM_WORLD_RANK=0", "PMI_RANK=0"]).length > 0)
+        await new Promise((resolve) => setTimeout(resolve, 100));
       expect(await run("killed")).toMatchObject({ code: 0 });
       expect(stored("killed")).toEqual(whole);
     },
@@ -126,25 +128,6 @@ describe.each(launchers)("by the mpirun of $title", ({ title, launcher, absence 
     limitMs,
   );
 });
-
-/** The processes in this test's folder that are this rank. */
-function processesOf(rank: string): number[] {
-  return namesIn("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((id) => {
-      try {
-        const variables = readFileSync(`/proc/${id}/environ`, "utf8").split("\0");
-        const isRank = ["OMPI_COMM_WORLD_RANK", "PMI_RANK"].some((name) =>
-          variables.includes(`${name}=${rank}`),
-        );
-        return isRank && readlinkSync(`/proc/${id}/cwd`) === root;
-      } catch {
-        // It has ended meanwhile, or belongs to others.
-        return false;
-      }
-    })
-    .map(Number);
-}
 
 describe("is refused with what to do", () => {
   const refused = async (line: string, env: Readonly<Record<string, string>> = {}): Promise<string> => {

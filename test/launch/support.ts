@@ -1,5 +1,13 @@
-/** Study files in a temporary folder that has no node_modules. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+/** Study files in a temporary folder that has no node_modules, and what runs there. */
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -36,3 +44,20 @@ export default study({
   targets: [{ metric: "trainLoss", value: 1 }],
 });
 `;
+
+/** Ids of the processes that run in a folder, with one of these variables in their environment; on Linux. */
+export function processesIn(folder: string, variables: readonly string[] = []): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((id) => {
+      try {
+        if (readlinkSync(`/proc/${id}/cwd`) !== folder) return false;
+        const own = readFileSync(`/proc/${id}/environ`, "utf8").split("\0");
+        return variables.length === 0 || variables.some((one) => own.includes(one));
+      } catch {
+        // It has ended meanwhile, or is another user's.
+        return false;
+      }
+    })
+    .map(Number);
+}
