@@ -1,4 +1,5 @@
 /** `slalom run`: trains what a study's store lacks, then summarises, draws and says where everything is. */
+import { join } from "node:path";
 import { SlalomError, unknownName } from "../base/errors.js";
 import { plannedRuns, type Share } from "../lab/index.js";
 import type { BackendChoice } from "../launch/backendChoice.js";
@@ -62,6 +63,11 @@ export async function runStudies(path: string, options: RunOptions, output: Outp
   const job = options.requeue ? presentJob() : undefined;
   const entries = await studiesToRun(path, options);
   const isDry = backend.backend === "null";
+  const { SLURM_JOB_ID: within } = process.env;
+  if (within && !isDry && !fresh) {
+    const { awaitOthers } = await import("./awaitOthers.js");
+    for (const { study } of entries) await awaitOthers(join(out, study.name), within, output);
+  }
   const runIn = async (root: string): Promise<number> => {
     const told: Told[] = [];
     const { trained, interruptedCode, interruptedBy } = await trainStudies(

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { SlalomError } from "../base/errors.js";
 import { jobsOf, joined, type StudyJob } from "../launch/slurm/jobs.js";
+import { promisedBy, unseen } from "../launch/slurm/promised.js";
 import { readSubmissions } from "../launch/slurm/records.js";
 import { isOpen, type RunState, runStates, type Standing, standingOf } from "../launch/slurm/standing.js";
 import { adviceFor, stateWords } from "../launch/slurm/words.js";
@@ -20,11 +21,12 @@ export async function status(
 ): Promise<void> {
   const studies = (await studyFolders(which, out)).map((one) => standing(one, output));
   output.result({
-    studies: studies.map(({ name, folder, runsTotal, runs, jobs }) => ({
+    studies: studies.map(({ name, folder, runsTotal, runs, unseen, jobs }) => ({
       name,
       folder,
       runsTotal,
       runs,
+      unseen,
       jobs,
     })),
   });
@@ -38,6 +40,8 @@ export async function status(
 interface StandingStudy extends StudyFolder {
   readonly runsTotal: number;
   readonly runs: Standing;
+  /** Ids of runs whose results jobs have left, and which do not show here. */
+  readonly unseen: readonly string[];
   readonly jobs: readonly StudyJob[];
   /** What would train the rest, where jobs were submitted. */
   readonly command?: string;
@@ -53,13 +57,14 @@ function standing({ name, folder }: StudyFolder, output: Output): StandingStudy 
     folder,
     runsTotal,
     runs: standingOf(stored?.runs ?? [], jobs, runsTotal),
+    unseen: unseen(folder, promisedBy(jobs)),
     jobs,
     ...(last && { command: last.command }),
   };
 }
 
 /** Where there is no Slurm, what the store and the logs say of the jobs. */
-function knownJobs(folder: string, output: Output): StudyJob[] {
+export function knownJobs(folder: string, output: Output): StudyJob[] {
   try {
     return jobsOf(folder);
   } catch (error) {
@@ -69,7 +74,8 @@ function knownJobs(folder: string, output: Output): StudyJob[] {
   }
 }
 
-function tell({ name, runsTotal, runs, jobs, command, folder }: StandingStudy, output: Output): void {
+function tell(study: StandingStudy, output: Output): void {
+  const { name, runsTotal, runs, jobs, command, folder } = study;
   const { style } = output;
   const results = runs.completed + runs.diverged;
   const others = runStates.filter((state) => state !== "completed" && runs[state] > 0);
@@ -85,6 +91,10 @@ function tell({ name, runsTotal, runs, jobs, command, folder }: StandingStudy, o
   }
   for (const [advice, ids] of advices(told))
     output.text(wrapped(`${ids.join(", ")} ${advice}`, Math.min(output.width, 110), 2));
+  if (study.unseen.length > 0) {
+    const text = `Results of ${counted(study.unseen.length, "run")} that jobs have left do not show here. A file system may take a minute; if they stay away, does every node see ${folder}?`;
+    output.text(wrapped(text, Math.min(output.width, 110), 2));
+  }
   if (isOpen(runs) && command !== undefined) output.text(`What no job trains is submitted by: ${command}`);
   if (results === runsTotal && jobs.length > 0)
     output.text(`Everything is trained: ${join(folder, "report.html")}`);

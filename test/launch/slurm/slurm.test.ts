@@ -1,7 +1,7 @@
 /** Studies as jobs of a real Slurm: arrays, preemption, jobs whose time is over, cancelling, what is refused. */
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadStudy } from "../../../src/runs/index.js";
@@ -130,6 +130,32 @@ describe.skipIf(lacking !== undefined)(`on a cluster of Slurm${lacking ? ` (${la
         "Everything is trained: runs/small/report.html",
       );
       expect(await submit(path)).toContain("all 4 runs are stored already: nothing to submit.");
+    },
+    limitMs,
+  );
+
+  test(
+    "results that a shared folder shows late are waited for, and not trained again",
+    async () => {
+      const path = place(smallStudy);
+      const { array, report } = idsIn(await submit(path, "--shares", "1", "--sbatch", "--hold"));
+      cluster.slurm("scontrol", "release", array);
+      await until(() => stateOf(`${array}_1`).includes("COMPLETED"));
+      const runs = join(path, "runs/small/runs");
+      renameSync(runs, `${runs} late`);
+      mkdirSync(runs);
+      expect(await succeed(path, "status", "small")).toMatch(
+        /Results of 3 runs that jobs have left do not show here\. A file system may take a minute; if/,
+      );
+      cluster.slurm("scontrol", "release", report);
+      const log = join(path, (await status(path)).jobs[1].log);
+      await until(() => namesIn(dirname(log)).includes("report.log"));
+      await until(() => readFileSync(log, "utf8").includes("Waiting until the results of 3 runs"));
+      rmdirSync(runs);
+      renameSync(`${runs} late`, runs);
+      await until(() => stateOf(report).includes("COMPLETED"));
+      expect(readFileSync(log, "utf8")).toContain("All 3 runs are stored already: nothing to train");
+      expect((await status(path)).runs).toMatchObject({ completed: 3, missing: 0 });
     },
     limitMs,
   );
