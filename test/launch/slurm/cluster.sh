@@ -47,7 +47,7 @@ SelectTypeParameters=CR_Core
 SchedulerParameters=batch_sched_delay=0,sched_interval=3,sched_min_interval=1,bf_interval=3
 SlurmdParameters=config_overrides
 ReturnToService=2
-KillWait=120
+KillWait=30
 MinJobAge=3600
 MessageTimeout=60
 SlurmdTimeout=600

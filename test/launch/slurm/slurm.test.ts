@@ -9,7 +9,7 @@ import { type Ended, slalom as runSlalom, start } from "../../cli/cli.js";
 import { launch } from "../../collectives/worlds.js";
 import { root } from "../../support/sources.js";
 import { namesIn, newest, outcomes } from "../outcomes.js";
-import { smallStudy, temporaryFolder } from "../support.js";
+import { processesIn, smallStudy, temporaryFolder } from "../support.js";
 import { type Cluster, lacking, lackingTogether, openMpi, startCluster, until } from "./cluster.js";
 
 /** Generous: the machine may be busy, and Slurm looks at its queue every few seconds. */
@@ -135,32 +135,6 @@ describe.skipIf(lacking !== undefined)(`on a cluster of Slurm${lacking ? ` (${la
   );
 
   test(
-    "results that a shared folder shows late are waited for, and not trained again",
-    async () => {
-      const path = place(smallStudy);
-      const { array, report } = idsIn(await submit(path, "--shares", "1", "--sbatch", "--hold"));
-      cluster.slurm("scontrol", "release", array);
-      await until(() => stateOf(`${array}_1`).includes("COMPLETED"));
-      const runs = join(path, "runs/small/runs");
-      renameSync(runs, `${runs} late`);
-      mkdirSync(runs);
-      expect(await succeed(path, "status", "small")).toMatch(
-        /Results of 3 runs that jobs have left do not show here\. A file system may take a minute; if/,
-      );
-      cluster.slurm("scontrol", "release", report);
-      const log = join(path, (await status(path)).jobs[1].log);
-      await until(() => namesIn(dirname(log)).includes("report.log"));
-      await until(() => readFileSync(log, "utf8").includes("Waiting until the results of 3 runs"));
-      rmdirSync(runs);
-      renameSync(`${runs} late`, runs);
-      await until(() => stateOf(report).includes("COMPLETED"));
-      expect(readFileSync(log, "utf8")).toContain("All 3 runs are stored already: nothing to train");
-      expect((await status(path)).runs).toMatchObject({ completed: 3, missing: 0 });
-    },
-    limitMs,
-  );
-
-  test(
     "a job that is preempted goes on bit for bit when it comes back, and is told as queued again",
     async () => {
       const path = place(longStudy(12_000));
@@ -211,20 +185,27 @@ describe.skipIf(lacking !== undefined)(`on a cluster of Slurm${lacking ? ` (${la
     return cancelled;
   };
 
-  test(
-    "jobs that are warned of their time keep their trainings, queue themselves again and go on",
+  // What waits for Slurm waits together.
+  test.concurrent(
+    "a job that is warned of its time keeps its trainings, queues itself again and goes on",
     async () => {
-      const stories = [warned(["--shares", "1"], "1/1")];
-      const together = lackingPlugin() === undefined;
-      if (together) stories.push(warned(["--nodes", "2", "--ntasks", "2"], "all"));
-      const [alone, shared] = await Promise.all(stories);
-      expect(alone).toMatch(/^long: 2 jobs cancelled \(/);
-      if (together) expect(shared).toMatch(/^long: 1 job cancelled \(/);
+      expect(await warned(["--shares", "1"], "1/1")).toMatch(/^long: 2 jobs cancelled \(/);
     },
     limitMs,
   );
 
-  test(
+  test.concurrent(
+    "one of several processes does so too",
+    async ({ skip }) => {
+      const absence = lackingPlugin();
+      if (absence !== undefined) skip(absence);
+      const told = await warned(["--nodes", "2", "--ntasks", "2"], "all");
+      expect(told).toMatch(/^long: 1 job cancelled \(/);
+    },
+    limitMs,
+  );
+
+  test.concurrent(
     "processes on two nodes train what those of mpirun train, bit for bit, also when their time is over meanwhile",
     async ({ skip }) => {
       const absence = lackingPlugin();
@@ -250,6 +231,54 @@ describe.skipIf(lacking !== undefined)(`on a cluster of Slurm${lacking ? ` (${la
       expect(log.match(/, 2 ranks, 2 processes\)/g)).toHaveLength(2);
       expect(log).toContain("the same command goes on from there.");
       expect(readFileSync(join(path, "runs/long/report.html"), "utf8")).toMatch(/^<!doctype html>/i);
+    },
+    limitMs,
+  );
+
+  test.concurrent(
+    "a process that is killed ends its job, which says so",
+    async ({ skip }) => {
+      const absence = lackingPlugin();
+      if (absence !== undefined) skip(absence);
+      const path = place(longStudy(40_000_000));
+      await submit(path, "--nodes", "2", "--ntasks", "2");
+      const [{ job, log }] = (await status(path)).jobs;
+      await until(() => newest(join(path, "runs/long/checkpoints")) > 0);
+      const [second, ...more] = processesIn(path, ["SLURM_PROCID=1"]);
+      expect(more).toEqual([]);
+      process.kill(second, "SIGKILL");
+      await until(() => stateOf(job).includes("FAILED"));
+      expect(readFileSync(join(path, log), "utf8")).toMatch(/srun: error: two: task 1: Killed/);
+      const told = await succeed(path, "status", "long");
+      expect(told).toMatch(/^long: 0 of 2 runs have results; 2 interrupted\n/);
+      expect(told.replaceAll(/\s+/g, " ")).toContain(`${job} ended with code 137: ${log} says why.`);
+      await until(() => processesIn(path).length === 0);
+    },
+    limitMs,
+  );
+
+  test.concurrent(
+    "results that a shared folder shows late are waited for, and not trained again",
+    async () => {
+      const path = place(smallStudy);
+      const { array, report } = idsIn(await submit(path, "--shares", "1", "--sbatch", "--hold"));
+      cluster.slurm("scontrol", "release", array);
+      await until(() => stateOf(`${array}_1`).includes("COMPLETED"));
+      const runs = join(path, "runs/small/runs");
+      renameSync(runs, `${runs} late`);
+      mkdirSync(runs);
+      expect(await succeed(path, "status", "small")).toMatch(
+        /Results of 3 runs that jobs have left do not show here\. A file system may take a minute; if/,
+      );
+      cluster.slurm("scontrol", "release", report);
+      const log = join(path, (await status(path)).jobs[1].log);
+      await until(() => namesIn(dirname(log)).includes("report.log"));
+      await until(() => readFileSync(log, "utf8").includes("Waiting until the results of 3 runs"));
+      rmdirSync(runs);
+      renameSync(`${runs} late`, runs);
+      await until(() => stateOf(report).includes("COMPLETED"));
+      expect(readFileSync(log, "utf8")).toContain("All 3 runs are stored already: nothing to train");
+      expect((await status(path)).runs).toMatchObject({ completed: 3, missing: 0 });
     },
     limitMs,
   );
