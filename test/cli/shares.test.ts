@@ -69,7 +69,7 @@ it("options of jobs want a launcher of jobs, and --requeue a job", async () => {
     /--partition needs --launcher slurm/,
   );
   expect((await slalom(folder.path, "run small.ts --launcher pbs")).err).toMatch(
-    /argument 'pbs' is invalid\. Allowed choices are local, slurm/,
+    /argument 'pbs' is invalid\. Allowed choices are local, mpirun, slurm/,
   );
   const requeue = await start(folder.path, ["run", "small.ts", "--requeue"], { SLURM_JOB_ID: "" }).ended;
   expect(requeue).toMatchObject({ code: 2 });
