@@ -178,16 +178,19 @@ function show(): Command {
     .description("what a stored study found: best settings, targets, verdicts")
     .argument("<study>", studyArgument)
     .option("--runs", "every run as well")
+    .option("--time", "where the time of each training went, by rank")
     .option("--rows", "with --json: every measured row of every run too");
   store(common(command));
   example(command, "slalom show ex1-linear-model --runs");
   interface Parsed extends Common {
     runs?: boolean;
+    time?: boolean;
     rows?: boolean;
     out: string;
   }
-  return command.action(async (which: string, { runs = false, rows = false, ...options }: Parsed) => {
-    await (await import("./show.js")).show(which, { runs, rows, out: options.out }, await outputFor(options));
+  return command.action(async (which: string, { runs, time, rows, ...options }: Parsed) => {
+    const wish = { runs: runs === true, time: time === true, rows: rows === true, out: options.out };
+    await (await import("./show.js")).show(which, wish, await outputFor(options));
   });
 }
 

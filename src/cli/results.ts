@@ -24,6 +24,7 @@ export function runResult(study: string, run: StoredRun, { rows = false }: Resul
     stoppedEarly: summary?.stoppedEarly,
     parameters: summary?.parameters,
     error: summary?.error,
+    ledger: summary?.ledger,
     configuration,
     ...(rows && { rows: rowColumns(run) }),
   };

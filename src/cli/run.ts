@@ -5,8 +5,10 @@ import { plannedRuns, type Share } from "../lab/index.js";
 import type { BackendChoice } from "../launch/backendChoice.js";
 import { requeueJob } from "../launch/slurm/commands.js";
 import { loadStudies, type StudyOverrides, sourcesOf } from "../launch/studySource.js";
+import { timeLine } from "../report/index.js";
 import { counted } from "../report/words.js";
 import { openStore } from "../runs/index.js";
+import { wrapped } from "./columns.js";
 import { exitCodes } from "./exit.js";
 import type { Output } from "./output.js";
 import { report } from "./reporting.js";
@@ -123,7 +125,10 @@ export function tell(
   output: Output,
 ): Told {
   const { study, stored, outcome } = trained;
-  output.note(`${outcomeLine(trained)}\n`);
+  output.note(outcomeLine(trained));
+  const time = outcome.runsTrained > 0 ? timeLine(stored.runs) : undefined;
+  if (time !== undefined) output.note(output.noteStyle.dim(wrapped(time, output.width)));
+  output.note("");
   for (const change of outcome.versionChanges)
     output.note(`Some runs were stored by another version: ${change}`);
   const isWhole = outcome.status === "completed" && !share;

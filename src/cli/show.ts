@@ -1,7 +1,8 @@
 /** `slalom show`: what a stored study found, and its runs. */
 
+import { ledgersOf, trainingTime } from "../report/index.js";
 import { duration, metricName } from "../report/words.js";
-import type { StoredStudy } from "../runs/index.js";
+import { type StoredStudy, wholeLedgers } from "../runs/index.js";
 import { columns } from "./columns.js";
 import type { Output } from "./output.js";
 import { report } from "./reporting.js";
@@ -13,6 +14,8 @@ export interface ShowOptions {
   readonly out: string;
   /** Print every run as well. */
   readonly runs: boolean;
+  /** Print where the time of each training went. */
+  readonly time: boolean;
   readonly rows: boolean;
 }
 
@@ -24,6 +27,22 @@ export async function show(which: string, options: ShowOptions, output: Output):
   });
   report(study, { draw: false }, output);
   if (options.runs) output.text(`\n${runTable(study, output)}`);
+  if (options.time) output.text(`\n${timeTables(study, output)}`);
+}
+
+/** A table for each training; of the runs that trained side by side the last one to end names it. */
+function timeTables({ runs, record }: StoredStudy, { style }: Output): string {
+  const whole = new Set(wholeLedgers(ledgersOf(runs)));
+  const tables = runs.flatMap(({ configuration, summary }) => {
+    const ledger = summary?.ledger;
+    if (!ledger || !whole.has(ledger)) return [];
+    const { header, rows, notes } = trainingTime(ledger);
+    const title = `${configuration.label ?? configuration.optimizer}, seed ${configuration.seed}`;
+    const align = header.map((_, i) => (i === 0 ? "left" : "right"));
+    return [[style.bold(title), columns(rows, { header, align, style }), ...notes].join("\n")];
+  });
+  if (tables.length > 0) return tables.join("\n\n");
+  return `${record.name}: no run says where its time went; runs of earlier versions do not.`;
 }
 
 function runTable({ runs, record }: StoredStudy, { style }: Output): string {

@@ -1,6 +1,7 @@
 /** `slalom train`: one run without a study file; its loss over the steps, and how it ended. */
 import type { BackendChoice } from "../launch/backendChoice.js";
 import { loadStudy, type TrainArguments, type TrainSource } from "../launch/studySource.js";
+import { timeLine } from "../report/index.js";
 import { batchVerdict, courseInWords, noiseCourse, verdictInWords } from "../report/noise.js";
 import { duration, integer, metricName } from "../report/words.js";
 import type { RunSummary, StoredRun } from "../runs/index.js";
@@ -76,6 +77,8 @@ function printRun(run: StoredRun, { study }: TrainedStudy, output: Output): void
   if (run.summary) output.text(`\n${ending(run.summary, output)}`);
   const noise = noiseLine(run);
   if (noise) output.text(wrapped(noise, output.width));
+  const time = timeLine([run]);
+  if (time !== undefined) output.text(style.dim(wrapped(time, output.width)));
 }
 
 /** What the measured noise of the gradient says of the batch. */

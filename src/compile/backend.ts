@@ -61,7 +61,7 @@ export type EntryTimes = Readonly<Record<string, readonly RankTimes[]>>;
 
 /** Seconds that a rank spent in an entry. */
 export interface RankTimes {
-  /** All of them. */
+  /** All of them; a rank that is alone may measure its timed calls only, as its caller knows the rest. */
   readonly runS: number;
   /** Of these, waiting for other ranks of the same memory. */
   readonly waitingS: number;

@@ -19,4 +19,5 @@ export { forecastFigure, type ScalingFigure, scalingFigures } from "./scaling/in
 export type { ReportCell, ReportColumn, ReportTable } from "./table.js";
 export { tablesFrom, tablesOf } from "./tables.js";
 export { summaryFrom, type TerminalOptions, terminalSummary } from "./terminal.js";
+export { ledgersOf, type TrainingTime, timeLine, trainingTime } from "./time.js";
 export { type ReportPaths, type WriteReportOptions, writeReport } from "./write.js";

@@ -12,6 +12,7 @@ import { type Criterion, valueIn } from "./criteria.js";
 import { gapsOf, hasBatches, type SettingGap } from "./gaps.js";
 import { stoppedEarly } from "./lengths.js";
 import { numberCell, type ReportCell, type ReportColumn, type ReportTable, textCell } from "./table.js";
+import { timeTable } from "./time.js";
 import {
   capitalised,
   chosenValue,
@@ -24,7 +25,7 @@ import {
   targetInWords,
 } from "./words.js";
 
-/** "best", "targets", "optimum" and "tuning": one row for each optimizer; "settings": one for each setting. Errors: as `analyse`. */
+/** "best", "targets", "optimum", "tuning" and "time": one row for each optimizer; "settings": one for each setting. Errors: as `analyse`. */
 export const tablesOf = (study: StoredStudy, options: ReportOptions = {}): ReportTable[] =>
   tablesFrom(analyse(study, options));
 
@@ -33,6 +34,7 @@ export const tablesFrom = (analysis: StudyAnalysis): ReportTable[] => [
   ...(analysis.study.record.targets.length > 0 ? [targetTable(analysis)] : []),
   ...(hasBatches(analysis) && gapsOf(analysis).length > 0 ? [optimumTable(analysis)] : []),
   tuningTable(analysis),
+  ...timeTable(analysis),
   settingsTable(analysis),
 ];
 

@@ -21,7 +21,7 @@ export const terminalSummary = (study: StoredStudy, options: TerminalOptions = {
 export function summaryFrom(analysis: StudyAnalysis, options: TerminalOptions = {}): string {
   const width = Math.max(60, options.width ?? 96);
   const heading = (text: string): string => (options.style === "colour" ? `\u001b[1m${text}\u001b[0m` : text);
-  const tables = tablesFrom(analysis).filter(({ id }) => id !== "settings");
+  const tables = tablesFrom(analysis).filter(({ id }) => id !== "settings" && id !== "time");
   const lines = [
     heading(analysis.title),
     ...wrapped(overviewOf(analysis), width, "", ""),

@@ -26,5 +26,6 @@ export {
   type RankLedger,
   type TimeLedger,
   totalS,
+  wholeLedgers,
 } from "./timeLedger.js";
 export { RunWriter } from "./writer.js";

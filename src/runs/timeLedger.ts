@@ -11,7 +11,7 @@
  * - `update`: the kernels of steps that change parameters and slots by what kernels before them computed;
  * - `allReduce`: sums with other processes, waiting for them among it;
  * - `evaluation`: entries that look at parameters and change none;
- * - `recording`: making rows, and writing rows, models and results into the store;
+ * - `recording`: making rows, and writing rows, results, and models with their predictions into the store;
  * - `checkpoint`: reading the state of training and writing it down;
  * - `waiting`: of the leading rank, for other ranks at a meeting and for other work of its thread; of the others for whatever
  *   the leading one does alone as well.
@@ -34,8 +34,8 @@ export type Account = (typeof accounts)[number];
 export type AccountTimes = Readonly<Record<Account, number>>;
 
 export interface TimeLedger {
-  /** ISO 8601, the same for all runs that trained side by side: their time is told once. */
-  readonly started: string;
+  /** A name of its own, the same for all runs that trained side by side: their time is told once. */
+  readonly training: string;
   /** Runs that trained side by side as lanes of one program; the times are of all of them together. */
   readonly lanes: number;
   /** The step from which it counts: above 0 in a run that went on from a checkpoint. */
@@ -64,14 +64,19 @@ export interface RankLedger {
 export const totalS = (times: AccountTimes): number =>
   accounts.reduce((sum, account) => sum + times[account], 0);
 
-/** Seconds by account over several trainings, as their leading ranks spent them; runs side by side count once. */
-export function ledgersTogether(ledgers: readonly TimeLedger[]): AccountTimes {
+/** One for each training: of runs that trained side by side that of the last one to end, which tells the time of all. */
+export function wholeLedgers(ledgers: readonly TimeLedger[]): TimeLedger[] {
   const trainings = new Map<string, TimeLedger>();
   for (const ledger of ledgers) {
-    const longest = trainings.get(ledger.started);
-    if (!longest || longest.wallS < ledger.wallS) trainings.set(ledger.started, ledger);
+    const longest = trainings.get(ledger.training);
+    if (!longest || longest.wallS < ledger.wallS) trainings.set(ledger.training, ledger);
   }
+  return [...trainings.values()];
+}
+
+/** Seconds by account over several trainings, as their leading ranks spent them. */
+export function ledgersTogether(ledgers: readonly TimeLedger[]): AccountTimes {
   const sum = (account: Account): number =>
-    [...trainings.values()].reduce((total, { ranks }) => total + ranks[0].accounts[account], 0);
+    wholeLedgers(ledgers).reduce((total, { ranks }) => total + ranks[0].accounts[account], 0);
   return Object.fromEntries(accounts.map((account) => [account, sum(account)])) as Record<Account, number>;
 }

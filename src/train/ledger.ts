@@ -2,6 +2,7 @@
  * The time ledger of a training: a stopwatch that is in one account at any moment, and how its accounts and what ranks
  * measured of themselves become the record that a run keeps.
  */
+import { randomUUID } from "node:crypto";
 import type { EntryTimes, RankTimes } from "../compile/backend.js";
 import {
   type Account,
@@ -20,8 +21,8 @@ export type HostTimes = Readonly<Record<HostAccount, number>>;
 
 /** The stopwatch of one thread of control. It starts when it is made, in `startUp`. */
 export class Ledger {
-  /** ISO 8601. */
-  readonly started = new Date().toISOString();
+  /** A name of its own. */
+  readonly training = randomUUID();
   private readonly startedMs = performance.now();
   private readonly spentMs: Record<HostAccount, number> = {
     startUp: 0,
@@ -90,7 +91,7 @@ export function rankLedgers(
 ): Pick<TimeLedger, "ranks" | "slowest" | "timedSteps"> {
   const count = times?.[stepEntry]?.length ?? 1;
   const ranks = Array.from({ length: count }, (_, rank) =>
-    rank === 0 ? leading(host, times, count > 1) : following(wallS, times!, rank),
+    rank === 0 ? leading(host, times, count) : following(wallS, times!, rank),
   );
   const computing = ranks.map(({ accounts: { forwardBackward, update } }) => forwardBackward + update);
   const timedSteps = times?.[stepEntry]?.[0].timed.steps ?? 0;
@@ -101,24 +102,20 @@ export function rankLedgers(
   };
 }
 
-function leading(host: HostTimes, times: EntryTimes | undefined, isOneOfSeveral: boolean): RankLedger {
+/** @param count of ranks */
+function leading(host: HostTimes, times: EntryTimes | undefined, count: number): RankLedger {
   const { parts, steps, waiting, ...others } = host;
   const accumulate = times?.[accumulateEntry]?.[0] ?? nothing;
   const step = times?.[stepEntry]?.[0] ?? nothing;
   // Alone, all of a call is the step's; else it begins and ends with the others.
-  const computingIn = (spentS: number, own: RankTimes): number =>
-    isOneOfSeveral ? computingOf(own) : spentS;
-  const inParts = computingIn(parts, accumulate);
-  const inSteps = computingIn(steps, step);
-  const allReduce = accumulate.allReduceS + step.allReduceS;
-  const { forwardBackward, update } = divided(inParts, inSteps, parts > 0, step);
+  const [inParts, inSteps] = count === 1 ? [parts, steps] : [computingOf(accumulate), computingOf(step)];
+  const allReduce = count === 1 ? 0 : accumulate.allReduceS + step.allReduceS;
   return {
     accounts: {
       ...others,
-      forwardBackward,
-      update,
-      allReduce: isOneOfSeveral ? allReduce : 0,
-      waiting: waiting + (isOneOfSeveral ? parts + steps - inParts - inSteps - allReduce : 0),
+      ...divided(inParts, inSteps, step),
+      allReduce,
+      waiting: waiting + parts + steps - inParts - inSteps - allReduce,
     },
     hiddenS: accumulate.hiddenS + step.hiddenS,
   };
@@ -130,12 +127,7 @@ function following(wallS: number, times: EntryTimes, rank: number): RankLedger {
   const step = steps[rank];
   const allReduce = accumulate.allReduceS + step.allReduceS;
   const evaluation = Object.values(looking).reduce((sum, of) => sum + of[rank].runS, 0);
-  const { forwardBackward, update } = divided(
-    computingOf(accumulate),
-    computingOf(step),
-    accumulate.runS > 0,
-    step,
-  );
+  const { forwardBackward, update } = divided(computingOf(accumulate), computingOf(step), step);
   const busy = forwardBackward + update + allReduce + evaluation;
   return {
     accounts: { ...noTime, forwardBackward, update, allReduce, evaluation, waiting: wallS - busy },
@@ -147,10 +139,9 @@ function following(wallS: number, times: EntryTimes, rank: number): RankLedger {
 function divided(
   inParts: number,
   inSteps: number,
-  hasParts: boolean,
   { timed: { computingS, updateS } }: RankTimes,
 ): Pick<AccountTimes, "forwardBackward" | "update"> {
-  if (hasParts) return { forwardBackward: inParts, update: inSteps };
+  if (inParts > 0) return { forwardBackward: inParts, update: inSteps };
   const update = computingS > 0 ? (inSteps * updateS) / computingS : 0;
   return { forwardBackward: inSteps - update, update };
 }

@@ -21,24 +21,22 @@ export function ledgered({ backend, sink, ledger, lanes, fromStep }: LedgeredOpt
   readonly backend: Backend;
   readonly sink: LaneSink;
 } {
-  const running = new Set<Executable>();
-  let released: EntryTimes | undefined;
-  const times = (): EntryTimes | undefined =>
-    [...running].reduce((sum, executable) => together(sum, executable.times?.()), released);
+  let present: Executable | undefined;
+  /** What programs before the present one measured. */
+  let before: EntryTimes | undefined;
+  const times = (): EntryTimes | undefined => together(before, present?.times?.());
   return {
     backend: {
       name: backend.name,
       description: backend.description,
       ...(backend.ranks !== undefined && { ranks: backend.ranks }),
       compile(program) {
-        const executable = ledger.during("startUp", () => backend.compile(program));
-        running.add(executable);
+        // Once a smaller program goes on, the one before runs no more.
+        before = times();
+        present = ledger.during("startUp", () => backend.compile(program));
         // The step of a batch in parts is an update and nothing else.
         const timing = accumulateEntry in program.entries ? undefined : new Timing();
-        return ledgeredExecutable(executable, ledger, timing, () => {
-          released = together(released, executable.times?.());
-          running.delete(executable);
-        });
+        return ledgeredExecutable(present, ledger, timing);
       },
     },
     sink: {
@@ -48,23 +46,18 @@ export function ledgered({ backend, sink, ledger, lanes, fromStep }: LedgeredOpt
         ledger.during("recording", () => {
           const measured = times();
           const read = ledger.read();
-          const { started } = ledger;
-          const { wallS } = read;
+          const { training } = ledger;
+          const ofRanks = rankLedgers(read, measured);
           sink.finish(lane, {
             ...outcome,
-            ledger: { started, lanes, fromStep, wallS, ...rankLedgers(read, measured) },
+            ledger: { training, lanes, fromStep, wallS: read.wallS, ...ofRanks },
           });
         }),
     },
   };
 }
 
-function ledgeredExecutable(
-  executable: Executable,
-  ledger: Ledger,
-  timing: Timing | undefined,
-  beforeRelease: () => void,
-): Executable {
+function ledgeredExecutable(executable: Executable, ledger: Ledger, timing: Timing | undefined): Executable {
   const { bytes } = executable;
   return {
     bytes,
@@ -85,10 +78,7 @@ function ledgeredExecutable(
       else executable.write(variable, values);
     },
     trace: (entry, trace) => executable.trace(entry, trace),
-    release() {
-      beforeRelease();
-      executable.release();
-    },
+    release: () => executable.release(),
   };
 }
 

@@ -7,7 +7,7 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Certificate } from "../../src/lab/certificate.js";
-import { loadStudy } from "../../src/runs/index.js";
+import { loadStudy, type TimeLedger, totalS } from "../../src/runs/index.js";
 import { decode } from "../../src/runs/json.js";
 import { start } from "../cli/cli.js";
 import { type Launched, type Launcher, launch, launchers } from "../collectives/worlds.js";
@@ -88,6 +88,18 @@ const writerIn = (store: string): number => {
 const certificatesIn = (folder: string): Certificate[] =>
   namesIn(folder).map((name) => decode(readFileSync(join(folder, name), "utf8")) as Certificate);
 
+/** Each rank says what it did; the first of each process sums with the others. */
+function expectLedger({ wallS, ranks: all, slowest }: TimeLedger, processes: number, ranks: number): void {
+  expect(all).toHaveLength(processes * ranks);
+  for (const [rank, { accounts }] of all.entries()) {
+    expect(totalS(accounts)).toBeCloseTo(wallS, 9);
+    expect(accounts.forwardBackward).toBeGreaterThan(0);
+    expect(accounts.allReduce > 0).toBe(rank % ranks === 0);
+  }
+  const computing = all.map(({ accounts }) => accounts.forwardBackward + accounts.update);
+  expect(computing[slowest!]).toBe(Math.max(...computing));
+}
+
 describe.each(launchers)("$title", ({ launcher, absence }) => {
   if (launcher === undefined) {
     test("is absent", ({ skip }) => skip(absence));
@@ -118,6 +130,8 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
       alone[0].losses.forEach((loss, i) => {
         expect(Math.abs(shared[0].losses[i] - loss)).toBeLessThan(1e-4 * loss);
       });
+      for (const { summary } of loadStudy(join(folder, "shared/together")).runs)
+        expectLedger(summary!.ledger!, processes, ranks);
     },
     120_000,
   );
@@ -163,7 +177,7 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
         bound,
         2,
         [main, ..."run study.ts --ranks 2 --out kept".split(" ")],
-        folderWith(40),
+        folderWith(file(40)),
       );
       running.push(launched.process);
       const { code, text } = await launched.ended;

@@ -232,8 +232,8 @@ test("a training that goes on from any checkpoint stops at the same steps, bit f
     for (const { number } of snapshot.lanes) {
       const later = whole.rows[number].filter(({ step }) => step > snapshot.step);
       expect(withoutTime(rest.rows[number])).toEqual(withoutTime(later));
-      const { timeS: _ours, ...ours } = rest.outcomes[number];
-      const { timeS: _theirs, ...theirs } = whole.outcomes[number];
+      const { timeS: _ourTime, ledger: _ourLedger, ...ours } = rest.outcomes[number];
+      const { timeS: _theirTime, ledger: _theirLedger, ...theirs } = whole.outcomes[number];
       expect(ours).toEqual(theirs);
       expect(rest.models[number]).toEqual(whole.models[number]);
     }

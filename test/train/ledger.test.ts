@@ -124,11 +124,11 @@ describe("of a training", () => {
   test("lanes share one ledger, which counts once", async () => {
     const outcome = await kept(descent([0.001, 0.002]), one, { recordingMs: 200 });
     const ledgers = expectToAddUp(outcome);
-    expect(new Set(ledgers.map(({ started }) => started)).size).toBe(1);
+    expect(new Set(ledgers.map(({ training }) => training)).size).toBe(1);
     expect(ledgers.map(({ lanes }) => lanes)).toEqual([2, 2]);
     const longest = Math.max(...ledgers.map(({ wallS }) => wallS));
     expect(totalS(ledgersTogether(ledgers))).toBeCloseTo(longest, 9);
-    const another = { ...ledgers[0], started: "2026-01-01T00:00:00.000Z" };
+    const another = { ...ledgers[0], training: "another" };
     const { wallS } = another;
     expect(totalS(ledgersTogether([...ledgers, another]))).toBeCloseTo(longest + wallS, 9);
   }, 60_000);
