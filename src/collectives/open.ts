@@ -2,7 +2,7 @@
 import { checkKeys, SlalomError } from "../base/errors.js";
 import { aloneCommunicator } from "./alone.js";
 import type { Communicator } from "./communicator.js";
-import { type Environment, launchedWorld } from "./launched.js";
+import { type Environment, type LaunchedWorld, launchedWorld } from "./launched.js";
 import { selectMpi } from "./mpi/library.js";
 import { openMpiWorld } from "./mpi/world.js";
 
@@ -28,7 +28,8 @@ export interface OpenCommunicatorOptions {
  * world.close();
  * ```
  *
- * @throws SlalomError "library" where no MPI library works here, or it is not the launcher's
+ * @throws SlalomError "library" where no MPI library works here, it is not the launcher's, or the launcher tells no way to
+ *   meet
  */
 export function openCommunicator(options: OpenCommunicatorOptions): Communicator {
   checkKeys("openCommunicator", options, ["environment", "library", "patienceMs", "startPatienceMs"]);
@@ -39,9 +40,19 @@ export function openCommunicator(options: OpenCommunicatorOptions): Communicator
   }
   const launched = launchedWorld(environment);
   if (launched === undefined || launched.size === 1) return aloneCommunicator();
+  checkWay(launched, environment);
   const found = selectMpi({
     prefer: launched.launcher === "mpich" ? "mpich" : "openmpi",
     ...(library !== undefined && { path: library }),
   });
   return openMpiWorld({ library: found, launched, patienceMs, startPatienceMs });
+}
+
+/** Of itself srun tells ranks and no more: Open MPI would end the process without a word of ours. */
+function checkWay({ launcher, rank, size, from }: LaunchedWorld, environment: Environment): void {
+  if (launcher !== "slurm" || Object.keys(environment).some((name) => /^PMIX?_/.test(name))) return;
+  throw new SlalomError(
+    "library",
+    `MPI: srun started this process as rank ${rank} of ${size} (${from}) and told it no way to meet the others; expected PMIx, for Open MPI, or PMI-2, for MPICH. Start with srun --mpi=pmix or srun --mpi=pmi2 (srun --mpi=list shows what there is).`,
+  );
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { mpiText } from "../../src/cli/doctor.js";
 import { styleFor } from "../../src/cli/style.js";
+import { openCommunicator } from "../../src/collectives/index.js";
 import { findMpi, named, selectMpi } from "../../src/collectives/mpi/library.js";
 import { mpirunOf } from "../../src/collectives/mpi/probe.js";
 import { findings, type Whereabouts } from "../../src/collectives/mpi/rollCall.js";
@@ -97,6 +98,13 @@ describe("a world that launcher and library see differently", () => {
     expect(worldMismatch({ rank: 1, size: 2 }, without, openMpi)).toBeUndefined();
     expect(worldMismatch(alone, without, openMpi)).toMatch(/as rank 1 \(PMIX_RANK=1\), but/);
   });
+});
+
+test("a world that srun started without a way to meet is told how to start it", () => {
+  const environment = { SLURM_STEP_ID: "0", SLURM_PROCID: "1", SLURM_STEP_NUM_TASKS: "4" };
+  expect(() => openCommunicator({ environment })).toThrow(
+    /^MPI: srun started this process as rank 1 of 4 \(SLURM_PROCID=1, SLURM_STEP_NUM_TASKS=4\) and told it no way to meet the others; expected PMIx, for Open MPI, or PMI-2, for MPICH\. Start with srun --mpi=pmix or srun --mpi=pmi2/,
+  );
 });
 
 describe("a roll call", () => {

@@ -1,8 +1,10 @@
 /** Studies as jobs of a real Slurm: arrays, preemption, jobs whose time is over, cancelling, what is refused. */
 
+import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadStudy } from "../../../src/runs/index.js";
 import { type Ended, slalom as runSlalom, start } from "../../cli/cli.js";
@@ -32,6 +34,8 @@ export default study({
   checkpointEvery: { steps: 5 },
 });
 `;
+
+const main = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
 
 describe.skipIf(lacking !== undefined)(`on a cluster of Slurm${lacking ? ` (${lacking})` : ""}`, () => {
   let cluster: Cluster;
@@ -211,7 +215,6 @@ describe.skipIf(lacking !== undefined)(`on a cluster of Slurm${lacking ? ` (${la
       const absence = lackingPlugin();
       if (absence !== undefined) skip(absence);
       const path = place(longStudy(6000));
-      const main = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
       const words = ["run", "study one.ts", "--no-figures", "--out", "here"];
       const here = await launch(openMpi!, 2, [main, ...words], path).ended;
       expect(here.code, here.text).toBe(0);
@@ -231,6 +234,36 @@ describe.skipIf(lacking !== undefined)(`on a cluster of Slurm${lacking ? ` (${la
       expect(log.match(/, 2 ranks, 2 processes\)/g)).toHaveLength(2);
       expect(log).toContain("the same command goes on from there.");
       expect(readFileSync(join(path, "runs/long/report.html"), "utf8")).toMatch(/^<!doctype html>/i);
+    },
+    limitMs,
+  );
+
+  test.concurrent(
+    "processes that srun starts by hand are certified; those that it tells no way to meet say so",
+    async ({ skip }) => {
+      const absence = lackingPlugin();
+      if (absence !== undefined) skip(absence);
+      const path = place(longStudy(100));
+      const words = [
+        "--nodes=2",
+        "--ntasks=2",
+        process.execPath,
+        main,
+        "certify",
+        "study one.ts",
+        "--steps",
+        "20",
+      ];
+      const srun = promisify(execFile).bind(undefined, "srun");
+      const options = { cwd: path, env: { ...process.env, ...cluster.env } };
+      const { stdout } = await srun(["--mpi=pmix", ...words], options);
+      expect(stdout).toContain("PASSED: 2 ranks in 2 processes train what one rank trains");
+      await expect(srun(["--mpi=none", ...words], options)).rejects.toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(
+          /slalom: MPI: srun started this process as rank [01] of 2 \(SLURM_PROCID=[01], SLURM_STEP_NUM_TASKS=2\) and told it no way to meet the others; expected PMIx.*srun --mpi=pmix/,
+        ),
+      });
     },
     limitMs,
   );
