@@ -9,6 +9,7 @@ import type { ExecutionHooks, Executor, Study, Task } from "../lab/index.js";
 import { type BackendChoice, describeBackend } from "./backendChoice.js";
 import type { FromWorker, SentError, ToWorker, WorkerStart } from "./messages.js";
 import { fingerprintOf, type StudySource } from "./studySource.js";
+import type { World } from "./world.js";
 
 export interface WorkersOptions {
   readonly backend: BackendChoice;
@@ -33,6 +34,13 @@ export function coreCount(): number {
   return given >= 1 ? Math.min(given, availableParallelism()) : availableParallelism();
 }
 
+/** "this machine gives 2 cores". */
+function coresText(world?: World): string {
+  const cores = `${coreCount()} core${coreCount() === 1 ? "" : "s"}`;
+  if (process.env.SLURM_JOB_ID) return `this job of Slurm gives ${cores} (--cpus-per-task asks for more)`;
+  return world ? `this process may use ${cores}` : `this machine gives ${cores}`;
+}
+
 /**
  * Workers for the backend, which is looked up here first: what it is and what it needs is known before a thread starts.
  * @throws SlalomError "device" for more workers than cores, "library" where a forced library can't be had
@@ -41,7 +49,7 @@ export async function openWorkers({ backend, count = coreCount() }: WorkersOptio
   if (!Number.isInteger(count) || count < 1 || count > coreCount()) {
     throw new SlalomError(
       "device",
-      `${count} workers were asked for, and this machine gives ${coreCount()} core${coreCount() === 1 ? "" : "s"}; expected 1 to ${coreCount()}: two workers on one core only take turns.`,
+      `${count} workers were asked for, and ${coresText()}; expected 1 to ${coreCount()}: two workers on one core only take turns.`,
     );
   }
   const { ranks = 1, world } = backend;
@@ -54,7 +62,7 @@ export async function openWorkers({ backend, count = coreCount() }: WorkersOptio
   if (count * ranks > coreCount()) {
     throw new SlalomError(
       "device",
-      `${count} worker${count === 1 ? "" : "s"} of ${ranks} ranks were asked for, and this ${world ? "process may use" : "machine gives"} ${coreCount()} core${coreCount() === 1 ? "" : "s"}; expected workers times ranks of at most that. Ranks that wait for a core make all others wait.${world ? " A process that its mpirun binds to one core has no other: mpirun --bind-to none." : ""}`,
+      `${count} worker${count === 1 ? "" : "s"} of ${ranks} ranks were asked for, and ${coresText(world)}; expected workers times ranks of at most that. Ranks that wait for a core make all others wait.${world ? " A process that its mpirun binds to one core has no other: mpirun --bind-to none." : ""}`,
     );
   }
   const seen = await describeBackend(backend);

@@ -80,7 +80,9 @@ it("a job takes the cores that it was given", async () => {
   const job = { SLURM_JOB_ID: "7", SLURM_CPUS_PER_TASK: "1", SLURM_CPUS_ON_NODE: "64" };
   const { code, err } = await slalom(folder.path, "run small.ts --workers 2 --out cores", job);
   expect(code).toBe(1);
-  expect(err).toMatch(/2 workers were asked for, and this machine gives 1 core;/);
+  expect(err).toMatch(
+    /2 workers were asked for, and this job of Slurm gives 1 core \(--cpus-per-task asks for more\);/,
+  );
 });
 
 it("status and cancel name what there is, and need no scheduler where nothing was submitted", async () => {

@@ -97,7 +97,7 @@ describe.each(launchers)("by the mpirun of $title", ({ title, launcher, absence 
     limitMs,
   );
 
-  test(
+  test.skipIf(process.platform !== "linux")(
     "one that is killed ends the other, and the same command goes on from the last checkpoint",
     async () => {
       const running = start(root, words("killed"));
