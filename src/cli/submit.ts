@@ -10,6 +10,7 @@ import { ranges, shellWord } from "../launch/slurm/script.js";
 import { divide, type JobRequest, scriptsOf, submitShares } from "../launch/slurm/submission.js";
 import { counted } from "../report/words.js";
 import { openStore, type Store } from "../runs/index.js";
+import { batchSizes } from "../train/index.js";
 import { exitCodes } from "./exit.js";
 import type { LaunchRequest } from "./launchers.js";
 import type { Output } from "./output.js";
@@ -55,6 +56,19 @@ function checkTogether({ resources, workers = 1, ranks, backend }: LaunchRequest
   }
 }
 
+/** Of each of several processes: its cores, unless fewer are asked for. */
+function ranksOf({ words, ranks, resources }: LaunchRequest): number {
+  if (!words.some(([word]) => word === "--ranks")) return resources.cpusPerTask;
+  return ranks === "auto" ? 1 : ranks;
+}
+
+/** Before a job waits for nothing. @throws SlalomError "option" where ranks can't divide a batch */
+async function checkBatches(study: Study, request: LaunchRequest): Promise<void> {
+  const tasks = tasksOf(request.resources);
+  const dataset = tasks > 1 ? await study.problem.dataset?.load() : undefined;
+  if (dataset) batchSizes(study, dataset.train.count, tasks * ranksOf(request));
+}
+
 const withPlugin = (resources: Resources, isDry: boolean): Resources =>
   tasksOf(resources) === 1 ? resources : { ...resources, mpi: resources.mpi ?? selectPlugin({ isDry }) };
 
@@ -66,6 +80,7 @@ async function submitStudy(
   output: Output,
 ): Promise<object> {
   const { out, fresh, dryRun, shares: wished, resources } = request;
+  await checkBatches(study, request);
   const store = openStore(out);
   const folder = join(out, study.name);
   const jobs = jobsOf(folder);
@@ -124,17 +139,15 @@ const ofSubmission: ReadonlySet<string> = new Set([
   ...["--requeue", "--nodes", "--ntasks", "--mpi"],
 ]);
 
-function jobRequest(path: string, study: Study, { out, words, resources }: LaunchRequest): JobRequest {
+function jobRequest(path: string, study: Study, request: LaunchRequest): JobRequest {
+  const { out, words, resources } = request;
   // With modules Node is one of them, or on the path that they leave.
   const node = resources.modules.length > 0 ? "node" : process.execPath;
   const passed = words.filter(([word]) => !ofSubmission.has(word) && word !== "--no-figures");
-  // The cores of a process that trains with others are its ranks.
-  const isSpread = tasksOf(resources) > 1 && resources.cpusPerTask > 1;
-  const ranks = isSpread && !words.some(([word]) => word === "--ranks") ? [`${resources.cpusPerTask}`] : [];
-  const base = [
-    ...[node, mainFile(), "run", path, "--only", study.name, ...passed.flat()],
-    ...[...ranks.flatMap((count) => ["--ranks", count]), "--requeue"],
-  ];
+  const isUnsaid = tasksOf(resources) > 1 && !words.some(([word]) => word === "--ranks");
+  const ranks = isUnsaid && resources.cpusPerTask > 1 ? ["--ranks", `${ranksOf(request)}`] : [];
+  const own = ["--only", study.name, ...passed.flat(), ...ranks, "--requeue"];
+  const base = [node, mainFile(), "run", path, ...own];
   const drawing = words.filter(([word]) => word === "--no-figures").flat();
   return {
     study: study.name,

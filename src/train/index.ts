@@ -1,4 +1,5 @@
 /** Training: lanes of one program, the loop around it, evaluation, divergence. */
+export { batchSizes } from "./batchSizes.js";
 export { evaluatedMetrics, type LaneTraining, metricsOf, stepsPerEpoch } from "./configuration.js";
 export { type GradientNoise, type GradientOf, gradientNoise, noiseScale } from "./gradientNoise.js";
 export { initialParameters, seedKeys } from "./initialValues.js";

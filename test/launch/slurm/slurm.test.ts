@@ -453,6 +453,12 @@ test("without Slurm the script can be read, and what can't be done says so", asy
       [2, "slalom: --backend reference: received with 2 processes"],
       [2, "slalom: --nodes 3: received more than --ntasks 2, the processes of a job"],
     ]);
+    folder.file("long.ts", longStudy(10));
+    const odd = await runSlalom(folder.path, "run long.ts --launcher slurm --ntasks 3 --dry-run", nowhere);
+    expect(odd).toMatchObject({ code: 2, out: "" });
+    expect(odd.err).toMatch(
+      /a batch of 32 examples on 3 ranks; expected a multiple of 3, such as 30 or 33\./,
+    );
     const real = await runSlalom(folder.path, "run small.ts --launcher slurm", nowhere);
     expect(real).toMatchObject({ code: 1, out: "" });
     expect(real.err).toMatch(/^slalom: sinfo: this machine has no Slurm, .* --launcher local\.\n$/);
