@@ -1,0 +1,49 @@
+/** What a device is told to run: kernels in CUDA C, and for each entry of a plan its commands in order. */
+import type { ConvolutionKernel, GemmKernel } from "../../compile/plan.js";
+
+export interface CudaProgram {
+  /**
+   * One translation unit. Every kernel is `extern "C" __global__ void name(unsigned char* arena, unsigned int* step)`:
+   * the arena's address, and the number of the step in the present run, from which traces take their places.
+   */
+  readonly source: string;
+  /** The plan's arena and the scratch memory of kernels behind it. */
+  readonly arenaBytes: number;
+  readonly entries: Readonly<Record<string, CudaEntry>>;
+}
+
+export interface CudaEntry {
+  /** One step. The last one moves traces to their places and counts the step. */
+  readonly commands: readonly CudaCommand[];
+}
+
+export type CudaCommand = Launch | Product | Convolution;
+
+export interface Launch {
+  readonly kind: "launch";
+  /** The function's name in the source. */
+  readonly kernel: string;
+  /** Blocks, and threads of a block: at most 1024. */
+  readonly grid: number;
+  readonly block: number;
+  /** Dynamic shared memory of a block. */
+  readonly sharedBytes: number;
+}
+
+/** A matrix product by a library. */
+export interface Product {
+  readonly kind: "product";
+  readonly product: GemmKernel;
+}
+
+/** A convolution by a library. */
+export interface Convolution {
+  readonly kind: "convolution";
+  readonly convolution: ConvolutionKernel;
+}
+
+/** What libraries take over; everything else, and all of it without them, is a kernel of the source. */
+export interface CudaLibraries {
+  readonly products: boolean;
+  readonly convolutions: boolean;
+}
