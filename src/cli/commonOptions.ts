@@ -1,6 +1,6 @@
 /** Options that several commands have, and what commander makes of them. */
 import { type Command, Option } from "commander";
-import { positiveInteger } from "./arguments.js";
+import { integerFromZero, positiveInteger } from "./arguments.js";
 
 /** Options of every command. */
 export const common = (command: Command): Command =>
@@ -19,7 +19,7 @@ export const backend = (command: Command): Command =>
   command
     .addOption(
       new Option("--backend <name>", "who computes; null compiles everything, trains and stores nothing")
-        .choices(["cpu", "reference", "null"])
+        .choices(["cpu", "cuda", "reference", "null"])
         .default("cpu"),
     )
     .addOption(
@@ -27,6 +27,10 @@ export const backend = (command: Command): Command =>
         .choices(["auto", "onednn", "cblas", "wasm"])
         .default("auto"),
     )
+    .addOption(
+      new Option("--device <n>", "which GPU of the cuda backend (default: 0)").argParser(integerFromZero),
+    )
+    .option("--tf32", "products of float32 by the GPU's tensor cores, which keep 10 bits of significand")
     .addOption(
       new Option(
         "--ranks <n>",
@@ -52,10 +56,20 @@ export interface Common {
 }
 
 export interface Backend {
-  readonly backend: "cpu" | "reference" | "null";
+  readonly backend: "cpu" | "cuda" | "reference" | "null";
   readonly gemm: "auto" | "onednn" | "cblas" | "wasm";
+  readonly device?: number;
+  readonly tf32?: boolean;
   readonly ranks: number | "auto";
 }
+
+/** What the options say of who computes; `ranks` is looked at elsewhere. */
+export const backendChoice = ({ backend: name, gemm, device, tf32 }: Omit<Backend, "ranks">) => ({
+  backend: name,
+  gemm,
+  ...(device !== undefined && { device }),
+  ...(tf32 && { tf32 }),
+});
 
 export const outputFor = async ({ json = false }: Common) =>
   (await import("./output.js")).processOutput({ json });

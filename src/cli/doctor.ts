@@ -5,18 +5,21 @@ import { env } from "node:process";
 import { type GemmProbe, probeGemm } from "../backends/cpu/gemm/index.js";
 import { installCommand } from "../backends/cpu/gemm/select.js";
 import { detectFeatures } from "../backends/cpu/wasm/index.js";
+import { probeCuda } from "../backends/cuda/probe.js";
 import { installCommand as installMpiCommand } from "../collectives/mpi/library.js";
 import { type MpiProbe, probeMpi } from "../collectives/mpi/probe.js";
 import { formatBytes } from "../compile/explain.js";
 import { slalomVersion } from "../lab/index.js";
 import { coreCount } from "../launch/threads.js";
 import { columns } from "./columns.js";
+import { cudaText } from "./cudaDoctor.js";
 import type { Output } from "./output.js";
 
 export function doctor(output: Output): void {
   const { relaxedSimd } = detectFeatures();
   const probe = probeGemm();
   const mpi = probeMpi(env);
+  const cuda = probeCuda({ environment: env });
   const advice = adviceFor(probe, process.platform, readOsRelease());
   const machine = {
     slalom: slalomVersion(),
@@ -28,7 +31,7 @@ export function doctor(output: Output): void {
     freeMemoryBytes: freemem(),
     relaxedSimd,
   };
-  output.result({ ...machine, ...probe, mpi, advice: advice ?? null });
+  output.result({ ...machine, ...probe, mpi, cuda, advice: advice ?? null });
   output.text(
     columns(
       [
@@ -49,6 +52,7 @@ export function doctor(output: Output): void {
     output.text(output.style.dim(`Looked for: ${probe.rejections.map(({ path }) => path).join(", ")}`));
   }
   output.text(`\n${mpiText(mpi, output)}`);
+  output.text(`\n${cudaText(cuda, output)}`);
   output.text(
     advice === undefined
       ? `\n${output.style.green("Nothing to add:")} the fastest library known for this system is in use.`

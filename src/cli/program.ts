@@ -15,6 +15,7 @@ import { cancel, status } from "./clusterCommands.js";
 import {
   type Backend,
   backend,
+  backendChoice,
   type Common,
   common,
   example,
@@ -139,7 +140,7 @@ function train(onExit: OnExit): Command {
   }
   return command.action(async (problem: string, options: Parsed) => {
     exclusive(command, options.epochs !== undefined && options.steps !== undefined, "--epochs and --steps");
-    const { json: _json, set, batch, earlyStopping, restoreBest, target: targets, gemm, ...rest } = options;
+    const { json: _json, set, batch, earlyStopping, restoreBest, target: targets, ...rest } = options;
     if (restoreBest && !earlyStopping) command.error("error: --restore-best needs --early-stopping <n>");
     const { train: trainOne } = await import("./train.js");
     const code = await trainOne(
@@ -155,7 +156,7 @@ function train(onExit: OnExit): Command {
         out: options.out ?? (options.name === undefined ? undefined : "runs"),
         fresh: options.fresh ?? false,
         rows: options.rows ?? false,
-        backend: { backend: options.backend, gemm },
+        backend: backendChoice(options),
       },
       await outputFor(options),
     );
@@ -321,7 +322,7 @@ function tour(onExit: OnExit): Command {
       {
         out: options.out,
         fresh: options.fresh ?? false,
-        backend: { backend: options.backend, gemm: options.gemm },
+        backend: backendChoice(options),
         ranks: options.ranks,
       },
       await outputFor(options),

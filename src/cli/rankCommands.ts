@@ -7,6 +7,7 @@ import { positiveInteger, positiveIntegers } from "./arguments.js";
 import {
   type Backend,
   backend,
+  backendChoice,
   type Common,
   common,
   example,
@@ -48,11 +49,16 @@ export function certify(onExit: OnExit): Command {
     out: string;
   }
   return command.action(async (path: string, options: Parsed) => {
-    const { ranks, gemm, optimizer, steps, batchSize, out } = options;
+    const { ranks, optimizer, steps, batchSize, out } = options;
     const { certifyStudies } = await import("./certify.js");
-    const chosen = { backend: options.backend, gemm };
     const output = await outputFor(options);
-    onExit(await certifyStudies(path, { backend: chosen, ranks, optimizer, steps, batchSize, out }, output));
+    onExit(
+      await certifyStudies(
+        path,
+        { backend: backendChoice(options), ranks, optimizer, steps, batchSize, out },
+        output,
+      ),
+    );
   });
 }
 

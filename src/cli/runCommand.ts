@@ -4,6 +4,7 @@ import { positiveInteger, several, share } from "./arguments.js";
 import {
   type Backend,
   backend,
+  backendChoice,
   type Common,
   common,
   example,
@@ -186,7 +187,7 @@ function requestOf(options: Parsed, words: LaunchRequest["words"]): LaunchReques
     fresh: options.fresh ?? false,
     figures: options.figures,
     rows: options.rows ?? false,
-    backend: { backend: options.backend, gemm: options.gemm },
+    backend: backendChoice(options),
     ranks: options.ranks,
     only: options.only,
     share: options.share,

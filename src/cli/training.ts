@@ -73,7 +73,9 @@ export async function trainStudies(
   const all = studies.map(({ study }) => study);
   const { ranks, reason } = await chosenRanks(all, options);
   const world = worldOf(process.env);
-  const useful = Math.max(1, Math.min(usefulWorkers(all), Math.floor(coreCount() / ranks)));
+  const spread = Math.max(1, Math.min(usefulWorkers(all), Math.floor(coreCount() / ranks)));
+  // One GPU, which a single worker keeps busy.
+  const useful = options.backend.backend === "cuda" ? 1 : spread;
   const workers = await openWorkers({
     backend: { ...options.backend, ranks, ...(world && { world }) },
     count: options.workers ?? (world ? 1 : useful),

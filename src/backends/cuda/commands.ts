@@ -1,5 +1,5 @@
 /** What a device is told to run: kernels in CUDA C, and for each entry of a plan its commands in order. */
-import type { ConvolutionKernel, GemmKernel } from "../../compile/plan.js";
+import type { ConvolutionKernel, GemmKernel, Plan } from "../../compile/plan.js";
 
 export interface CudaProgram {
   /**
@@ -42,8 +42,13 @@ export interface Convolution {
   readonly convolution: ConvolutionKernel;
 }
 
-/** What libraries take over; everything else, and all of it without them, is a kernel of the source. */
+/**
+ * What libraries take over; everything else, and all of it without them, is a kernel of the source. Each is asked about
+ * the plan's own kernels, by which a command then names what it calls.
+ */
 export interface CudaLibraries {
-  readonly products: boolean;
-  readonly convolutions: boolean;
+  products(kernel: GemmKernel): boolean;
+  convolutions(kernel: ConvolutionKernel): boolean;
 }
+
+export type EmitCuda = (plan: Plan, libraries: CudaLibraries) => CudaProgram;

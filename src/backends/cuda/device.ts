@@ -1,0 +1,39 @@
+/** One device with all that programs need to run on it. */
+import type { ConvolutionKernel, GemmKernel, Plan } from "../../compile/plan.js";
+import type { CudaProgram, EmitCuda } from "./commands.js";
+import type { DeviceFacts, Driver } from "./driver.js";
+import type { ConvolutionLibrary, LibraryCall, ProductLibrary } from "./libraryCalls.js";
+import { layoutOf, type MemoryLayout } from "./memory.js";
+
+export interface CudaDevice {
+  readonly driver: Driver;
+  readonly facts: DeviceFacts;
+  readonly emit: EmitCuda;
+  /** The device's code for a source. */
+  readonly compile: (source: string, program: string) => Uint8Array;
+  /** Absent: kernels of the source compute products, or convolutions. */
+  readonly products?: ProductLibrary;
+  readonly convolutions?: ConvolutionLibrary;
+}
+
+/** A program before it has memory. */
+export interface PreparedProgram {
+  readonly program: CudaProgram;
+  /** Kernels of the plan that libraries compute. */
+  readonly calls: ReadonlyMap<GemmKernel | ConvolutionKernel, LibraryCall>;
+  readonly layout: MemoryLayout;
+}
+
+export function prepareProgram(plan: Plan, { emit, products, convolutions }: CudaDevice): PreparedProgram {
+  const calls = new Map<GemmKernel | ConvolutionKernel, LibraryCall>();
+  const takes = (kernel: GemmKernel | ConvolutionKernel, call: LibraryCall | undefined): boolean => {
+    if (call !== undefined) calls.set(kernel, call);
+    return call !== undefined;
+  };
+  const program = emit(plan, {
+    products: (kernel) => takes(kernel, products?.prepare(kernel, plan)),
+    convolutions: (kernel) => takes(kernel, convolutions?.prepare(kernel, plan)),
+  });
+  const workspaceBytes = Math.max(0, ...[...calls.values()].map((call) => call.workspaceBytes));
+  return { program, calls, layout: layoutOf(program.arenaBytes, workspaceBytes) };
+}
