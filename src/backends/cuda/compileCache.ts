@@ -43,15 +43,19 @@ function read(path: string): Uint8Array | undefined {
   }
 }
 
-/** Written aside and renamed, as several processes may do it at once. */
+/**
+ * Written aside and renamed, as several processes may do it at once. Where that fails, for a full disk or a folder of
+ * someone else, the next process compiles again.
+ */
 function keep(path: string, folder: string, image: Uint8Array): void {
   const aside = `${path}.${randomBytes(6).toString("hex")}.aside`;
   try {
     mkdirSync(folder, { recursive: true });
-    writeFileSync(aside, Buffer.concat([digestOf(image), image]));
-    renameSync(aside, path);
-  } catch {
-    // A full disk or a folder of someone else: the next process compiles again.
-    rmSync(aside, { force: true });
-  }
+    try {
+      writeFileSync(aside, Buffer.concat([digestOf(image), image]));
+      renameSync(aside, path);
+    } finally {
+      rmSync(aside, { force: true });
+    }
+  } catch {}
 }

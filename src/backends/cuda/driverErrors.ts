@@ -62,5 +62,8 @@ const remedies: Readonly<Record<number, string>> = {
   804: "The forward compatibility libraries do not serve this GPU. Take them out of LD_LIBRARY_PATH",
 };
 
-const remedyOf = (code: number): string =>
-  `${remedies[code] ?? "`slalom doctor` shows what was found of CUDA; nvidia-smi, what the device is doing"}.`;
+function remedyOf(code: number): string {
+  const remedy =
+    remedies[code] ?? "`slalom doctor` shows what was found of CUDA; nvidia-smi, what the device is doing";
+  return remedy.endsWith("?") ? remedy : `${remedy}.`;
+}

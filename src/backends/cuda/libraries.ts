@@ -182,16 +182,18 @@ export function requireLibrary(
 ): FoundLibrary {
   const { library, rejections } = findLibrary(name, places, options);
   if (library !== undefined) return library;
-  const { title, install } = cudaLibraryKinds[name];
+  const { title, install, packages } = cudaLibraryKinds[name];
   const tried = rejections.map(({ path, reason }) => `\n  ${path}: ${withoutName(path, reason)}`).join("");
   const folders = [...places.toolkits, ...places.packages];
+  const beside =
+    folders.length === 0
+      ? "There is no CUDA toolkit and no Python package with it beside."
+      : `Looked in ${folders.join(", ")} too.`;
   throw new SlalomError(
     "library",
     `cuda: ${title} was not found; expected one of these files to load:${tried}\n${
-      folders.length === 0
-        ? "No CUDA toolkit or Python package was found beside."
-        : `Looked in ${folders.join(", ")} too.`
-    }\nInstall it: ${install}. If it is elsewhere, set LD_LIBRARY_PATH or CUDA_HOME. Or take --backend cpu.`,
+      packages.length > 0 ? `${beside}\n` : ""
+    }Install it: ${install}. If it is elsewhere, set LD_LIBRARY_PATH or CUDA_HOME. Or take --backend cpu.`,
   );
 }
 

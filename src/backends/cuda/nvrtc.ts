@@ -40,7 +40,10 @@ export interface Target {
 }
 
 /** What the compiler makes for a device: its own code, else PTX of the newest architecture before it. */
-export function targetFor({ name, capability: [major, minor] }: DeviceFacts, compiler: Compiler): Target {
+export function targetFor(
+  { name, capability: [major, minor] }: DeviceFacts,
+  compiler: Pick<Compiler, "title" | "architectures">,
+): Target {
   const architecture = major * 10 + minor;
   const before = compiler.architectures.filter((known) => known <= architecture);
   if (before.length === 0) {
