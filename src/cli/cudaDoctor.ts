@@ -17,9 +17,11 @@ export function cudaText(probe: CudaProbe, { style }: Pick<Output, "style">): st
     ]),
     { header: ["library", "version", "from"], style },
   );
-  const absent = missing.map(({ title: library, without, install }) =>
-    style.dim(`${library} was not found: ${without}. ${install}`),
-  );
+  const absent = missing.map(({ title: library, without, install, rejections }) => {
+    const tooNew = rejections.find(({ reason }) => reason.startsWith("is for CUDA"));
+    const why = tooNew ? `: ${tooNew.path} ${tooNew.reason}` : "";
+    return style.dim(`${library} was not found${why}; ${without}. ${install}`);
+  });
   const served = problem === undefined ? devicesText(devices, style) : style.yellow(problem);
   return [title, found, ...absent, served, ...linksText(probe, style)].join("\n");
 }

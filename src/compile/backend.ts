@@ -30,6 +30,8 @@ export interface ProgramMemory {
   readonly workspaceBytes: number;
   /** The most that a program can have, arena and workspaces together. */
   readonly mostBytes: number;
+  /** Why no more, for people: "all that 32-bit addresses reach". */
+  readonly limit: string;
 }
 
 export interface Executable {

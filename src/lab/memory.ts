@@ -36,6 +36,8 @@ export interface StudyMemory {
   readonly programBytes: number;
   /** The most that a program can have. */
   readonly mostProgramBytes: number;
+  /** Why no more; empty where there is no limit. */
+  readonly programLimit: string;
   /** The data set in the program, and as it was loaded. */
   readonly programDataBytes: number;
   readonly loadedDataBytes: number;
@@ -128,7 +130,11 @@ export function memoryOf(
   const training = laneTraining(study, dataset, largest);
   const { processes = 1 } = backend;
   const plan = planProgram(laneProgram(training, lanes, backend.ranks).program, { processes });
-  const { workspaceBytes = 0, mostBytes = Number.POSITIVE_INFINITY } = backend.memoryOf?.(plan) ?? {};
+  const {
+    workspaceBytes = 0,
+    mostBytes = Number.POSITIVE_INFINITY,
+    limit = "",
+  } = backend.memoryOf?.(plan) ?? {};
   const bytes = programBytes(plan);
   const all = plan.arenaBytes + workspaceBytes;
   const keepsBest = study.keepModel || study.test === "end" || study.earlyStopping?.restore === "best";
@@ -169,6 +175,7 @@ export function memoryOf(
     program: program.filter((part) => part.bytes > 0),
     programBytes: all,
     mostProgramBytes: mostBytes,
+    programLimit: limit,
     programDataBytes: bytes.data,
     loadedDataBytes,
     beside: kept,
@@ -188,7 +195,7 @@ export function checkMemory(study: Study, memory: StudyMemory): void {
   const { workers, totalBytes, available, programBytes: bytes, mostProgramBytes } = memory;
   const tooMuch =
     bytes > mostProgramBytes
-      ? `a program takes ${formatBytes(bytes)} of memory, and one can have ${formatBytes(mostProgramBytes)}, all that 32-bit addresses reach`
+      ? `a program takes ${formatBytes(bytes)} of memory, and one can have ${formatBytes(mostProgramBytes)}, ${memory.programLimit}`
       : `${workers} worker${workers === 1 ? " takes" : "s take"} ${formatBytes(totalBytes)} of memory, and ${formatBytes(available.bytes)} are available (${available.limit})`;
   throw new SlalomError(
     "device",

@@ -105,6 +105,7 @@ function descriptionOf(
     memoryOf: (plan) => ({
       workspaceBytes: memoryLayout(plan, { gemm, convolution }).bytes - plan.arenaBytes,
       mostBytes: mostMemoryBytes,
+      limit: "all that 32-bit addresses reach",
     }),
   };
 }

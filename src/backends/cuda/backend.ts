@@ -60,7 +60,11 @@ export function cudaBackendOn({
     },
     memoryOf(plan) {
       const { layout } = prepareProgram(plan, device());
-      return { workspaceBytes: layout.bytes - plan.arenaBytes, mostBytes: driver.memory().freeBytes };
+      return {
+        workspaceBytes: layout.bytes - plan.arenaBytes,
+        mostBytes: driver.memory().freeBytes,
+        limit: `all that is free on device ${facts.ordinal} (${facts.name})`,
+      };
     },
     close: async () => {
       closed = true;

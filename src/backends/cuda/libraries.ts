@@ -82,7 +82,7 @@ export const cudaLibraryKinds: Readonly<Record<CudaLibraryName, CudaLibraryKind>
     files: ["libnccl.so.2", "libnccl.so"],
     packages: ["nccl"],
     install: "pip install nvidia-nccl-cu13 (nvidia-nccl-cu12 for a driver of CUDA 12)",
-    without: "nothing is missing: no training uses several GPUs yet",
+    without: "nothing is lost, as no training uses several GPUs yet",
   },
 };
 
