@@ -2,7 +2,7 @@
 import type { ConvolutionKernel, GemmKernel, Plan } from "../../compile/plan.js";
 import type { CudaProgram, EmitCuda } from "./commands.js";
 import type { DeviceFacts, Driver } from "./driver.js";
-import type { ConvolutionLibrary, LibraryCall, ProductLibrary } from "./libraryCalls.js";
+import type { ConvolutionLibrary, Library, LibraryCall, ProductLibrary } from "./libraryCalls.js";
 import { layoutOf, type MemoryLayout } from "./memory.js";
 
 export interface CudaDevice {
@@ -26,13 +26,14 @@ export interface PreparedProgram {
 
 export function prepareProgram(plan: Plan, { emit, products, convolutions }: CudaDevice): PreparedProgram {
   const calls = new Map<GemmKernel | ConvolutionKernel, LibraryCall>();
-  const takes = (kernel: GemmKernel | ConvolutionKernel, call: LibraryCall | undefined): boolean => {
+  const takes = <K extends GemmKernel | ConvolutionKernel>(kernel: K, library?: Library<K>): boolean => {
+    const call = calls.get(kernel) ?? library?.prepare(kernel, plan);
     if (call !== undefined) calls.set(kernel, call);
     return call !== undefined;
   };
   const program = emit(plan, {
-    products: (kernel) => takes(kernel, products?.prepare(kernel, plan)),
-    convolutions: (kernel) => takes(kernel, convolutions?.prepare(kernel, plan)),
+    products: (kernel) => takes(kernel, products),
+    convolutions: (kernel) => takes(kernel, convolutions),
   });
   const workspaceBytes = Math.max(0, ...[...calls.values()].map((call) => call.workspaceBytes));
   return { program, calls, layout: layoutOf(program.arenaBytes, workspaceBytes) };
