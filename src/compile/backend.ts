@@ -32,6 +32,8 @@ export interface ProgramMemory {
   readonly mostBytes: number;
   /** Why no more, for people: "all that 32-bit addresses reach". */
   readonly limit: string;
+  /** Whether it is a device's own memory, which the programs of all workers share; default: each is in the machine's. */
+  readonly onDevice?: boolean;
 }
 
 export interface Executable {

@@ -31,10 +31,12 @@ export interface StudyMemory {
   /** Of the largest program; more of them, `wantedLanes`, would train faster where there is the memory. */
   readonly lanes: number;
   readonly wantedLanes: number;
+  /** Whether programs are in a device's memory, and take none of the machine's. */
+  readonly onDevice: boolean;
   /** The largest program, in one memory. */
   readonly program: readonly MemoryPart[];
   readonly programBytes: number;
-  /** The most that a program can have. */
+  /** The most that a program can have; of a device's memory, a worker's share. */
   readonly mostProgramBytes: number;
   /** Why no more; empty where there is no limit. */
   readonly programLimit: string;
@@ -105,10 +107,11 @@ function shareThatFits({
   programBytes: bytes,
   ...memory
 }: StudyMemory): number {
-  const { mostProgramBytes, programDataBytes, loadedDataBytes } = memory;
+  const { mostProgramBytes, programDataBytes, loadedDataBytes, onDevice } = memory;
+  const workerDataBytes = loadedDataBytes + (onDevice ? 0 : programDataBytes);
   const forLanes = (limit: number, all: number, data: number): number => (limit - data) / (all - data);
   return Math.min(
-    forLanes(available.bytes / workers, workerBytes, programDataBytes + loadedDataBytes),
+    forLanes(available.bytes / workers, workerBytes, workerDataBytes),
     forLanes(mostProgramBytes, bytes, programDataBytes),
   );
 }
@@ -134,12 +137,17 @@ export function memoryOf(
     workspaceBytes = 0,
     mostBytes = Number.POSITIVE_INFINITY,
     limit = "",
+    onDevice = false,
   } = backend.memoryOf?.(plan) ?? {};
   const bytes = programBytes(plan);
   const all = plan.arenaBytes + workspaceBytes;
   const keepsBest = study.keepModel || study.test === "end" || study.earlyStopping?.restore === "best";
   const best = keepsBest ? bytes.parameters : 0;
   const smaller = compactionWidth(lanes);
+  const ofSmaller: MemoryPart = {
+    what: `the program of ${smaller} lanes, once others ended`,
+    bytes: smaller > 0 ? bytes.data + Math.ceil(((all - bytes.data) * smaller) / lanes) : 0,
+  };
   const loadedDataBytes = datasetBytes(dataset);
   const program: MemoryPart[] = [
     { what: "parameters", bytes: bytes.parameters },
@@ -149,32 +157,29 @@ export function memoryOf(
     { what: `activations, gradients ("${bytes.widestEntry}")`, bytes: bytes.temporaries },
     { what: "traces, constants", bytes: bytes.rest },
     { what: "workspaces of libraries", bytes: workspaceBytes },
+    ...(onDevice ? [ofSmaller] : []),
   ];
   const beside: MemoryPart[] = [
     { what: "data as loaded", bytes: loadedDataBytes },
     { what: "best parameters so far", bytes: best },
     // Its numbers, and the file that is made of them.
     { what: "a checkpoint in the making", bytes: 2 * (bytes.remembered + best) },
-    ...(smaller > 0
-      ? [
-          {
-            what: `the program of ${smaller} lanes, once others ended`,
-            bytes: bytes.data + Math.ceil(((all - bytes.data) * smaller) / lanes),
-          },
-        ]
-      : []),
+    ...(onDevice ? [] : [ofSmaller]),
   ];
   const kept = beside.filter((part) => part.bytes > 0);
-  const workerBytes = all + kept.reduce((sum, part) => sum + part.bytes, 0);
+  const sumOf = (parts: readonly MemoryPart[]): number => parts.reduce((sum, part) => sum + part.bytes, 0);
+  const programBytesInAll = sumOf(program);
+  const workerBytes = (onDevice ? 0 : programBytesInAll) + sumOf(kept);
   const busy = Math.min(workers, tasks.length);
   return {
     workers: busy,
     ranks: backend.ranks ?? 1,
     lanes,
     wantedLanes: lanes,
+    onDevice,
     program: program.filter((part) => part.bytes > 0),
-    programBytes: all,
-    mostProgramBytes: mostBytes,
+    programBytes: programBytesInAll,
+    mostProgramBytes: onDevice ? mostBytes / busy : mostBytes,
     programLimit: limit,
     programDataBytes: bytes.data,
     loadedDataBytes,
@@ -205,12 +210,13 @@ export function checkMemory(study: Study, memory: StudyMemory): void {
 
 function remedy({ microBatch }: Study, memory: StudyMemory): string {
   const { workers, ranks, workerBytes, available, widestEntry } = memory;
-  const { programBytes: bytes, mostProgramBytes, programDataBytes } = memory;
+  const { programBytes: bytes, mostProgramBytes, programDataBytes, onDevice } = memory;
   const ways: string[] = [];
+  if (onDevice && bytes > mostProgramBytes && workers > 1) ways.push("fewer workers, which share the device");
   if (bytes <= mostProgramBytes && workers > 1) {
     const fitting = Math.floor(available.bytes / workerBytes);
     if (fitting > 0) ways.push(`fewer workers (--workers ${fitting})`);
-    if (ranks === 1)
+    if (ranks === 1 && !onDevice)
       ways.push("ranks in place of workers (--workers 1 --ranks 2), which share parameters and data");
   }
   if (widestEntry === stepEntry) ways.push("a smaller batch");

@@ -10,6 +10,7 @@ export function memoryTable({
   lanes,
   ranks,
   available,
+  onDevice,
   ...memory
 }: StudyMemory): string {
   const cells = (what: string, one: string, all: string): string[] => [
@@ -27,8 +28,9 @@ export function memoryTable({
     cells("memory", "a worker", `${workers} workers`),
     ...program.map(({ what, bytes }) => row(`  ${what}`, bytes)),
     row(`the program, ${shape}`, memory.programBytes),
+    ...(onDevice ? [row("free on the device", memory.mostProgramBytes)] : []),
     ...beside.map(({ what, bytes }) => row(what, bytes)),
-    row("in all", memory.workerBytes),
+    row(onDevice ? "in all, without the program" : "in all", memory.workerBytes),
     cells(`available (${available.limit})`, workers > 1 ? "" : there, there),
   ];
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
@@ -41,11 +43,12 @@ export function memoryTable({
 
 /** "2 workers take about 412 MB each, 824 MB in all; 19.3 GB are available (machine)". */
 export function memoryLine(memory: StudyMemory): string {
-  const { workers, workerBytes, totalBytes, available, lanes, wantedLanes } = memory;
+  const { workers, workerBytes, totalBytes, available, lanes, wantedLanes, onDevice } = memory;
   const taken =
     workers === 1
       ? `1 worker takes about ${formatBytes(totalBytes)}`
       : `${workers} workers take about ${formatBytes(workerBytes)} each, ${formatBytes(totalBytes)} in all`;
   const fewer = lanes < wantedLanes ? `; ${lanes} lanes a program in place of ${wantedLanes}, to fit` : "";
-  return `${taken}; ${formatBytes(available.bytes)} are available (${available.limit})${fewer}`;
+  const programs = `; programs take ${formatBytes(workers * memory.programBytes)} of the ${formatBytes(workers * memory.mostProgramBytes)} that are free on the device`;
+  return `${taken}; ${formatBytes(available.bytes)} are available (${available.limit})${onDevice ? programs : ""}${fewer}`;
 }

@@ -222,6 +222,36 @@ describe("too little memory", () => {
     expect(backend.memoryOf!(none)).toMatchObject({ mostBytes: 2 ** 32 - 65536, limit });
   });
 
+  test("on a device is the device's, which all workers share", async () => {
+    const free = 1e6;
+    const device = {
+      ...backend,
+      memoryOf: () => ({ workspaceBytes: 0, mostBytes: free, limit: "all that is free", onDevice: true }),
+    };
+    const { memory: host } = await tasksOf(small(), 1, { backend: { memoryOf: undefined } });
+    const { memory } = await tasksOf(small(), 1, { backend: device });
+    const smaller = "the program of 4 lanes";
+    expect(part(memory!.program, smaller)).toBe(part(host!.beside, smaller));
+    expect(memory!.programBytes).toBe(memory!.program.reduce((sum, { bytes }) => sum + bytes, 0));
+    expect(memory!.workerBytes).toBe(memory!.beside.reduce((sum, { bytes }) => sum + bytes, 0));
+    expect(part(memory!.beside, smaller)).toBe(0);
+    expect(memoryTable(memory!)).toMatch(
+      /\nfree on the device +1\.00 MB\n[\s\S]*\nin all, without the program /,
+    );
+    expect(memoryLine(memory!)).toMatch(
+      /; programs take [\d.]+ kB of the 1\.00 MB that are free on the device$/,
+    );
+
+    // Little memory of the machine is no matter, as long as the device has it.
+    const available = { bytes: memory!.workerBytes, limit: "machine" } as const;
+    checkMemory(small(), (await tasksOf(small(), 1, { backend: device, available })).memory!);
+    const { memory: two } = await tasksOf(large, 2, { backend: device });
+    expect(two).toMatchObject({ workers: 2, mostProgramBytes: free / 2 });
+    expect(() => checkMemory(large, two!)).toThrow(
+      /a program takes [\d.]+ MB of memory, and one can have 500 kB, all that is free; expected no more[\s\S]*Take fewer workers, which share the device, a smaller batch,/,
+    );
+  });
+
   test("is told before anything is trained, and nothing is where it fits", async () => {
     const folder = temporaryFolder();
     const compiled: string[] = [];

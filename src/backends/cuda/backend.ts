@@ -64,6 +64,7 @@ export function cudaBackendOn({
         workspaceBytes: layout.bytes - plan.arenaBytes,
         mostBytes: driver.memory().freeBytes,
         limit: `all that is free on device ${facts.ordinal} (${facts.name})`,
+        onDevice: true,
       };
     },
     close: async () => {
