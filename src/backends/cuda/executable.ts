@@ -6,11 +6,11 @@ import { checkSteps, checkValues, type Executable } from "../../compile/backend.
 import type { Plan, PlanBuffer } from "../../compile/plan.js";
 import type { CudaCommand, CudaEntry, CudaProgram } from "./commands.js";
 import { type CudaDevice, type PreparedProgram, prepareProgram } from "./device.js";
-import type { Driver, Handle, LaunchShape } from "./driver.js";
+import type { Driver, Handle } from "./driver.js";
 import { during } from "./driverErrors.js";
 import { StepGraphs } from "./graphs.js";
 import { Handles } from "./handles.js";
-import { type LibraryKernel, libraryKernelSource, libraryKernels } from "./libraryCalls.js";
+import { libraryKernelSource, libraryKernels, type Surroundings } from "./libraryCalls.js";
 import { allocateBlock } from "./memory.js";
 
 export class CudaExecutable implements Executable {
@@ -45,8 +45,8 @@ export class CudaExecutable implements Executable {
     );
     this.place = this.handles.orReleased(() => takePlace(plan, this.prepared, device, this.handles));
     this.step = this.place.memory + BigInt(layout.stepOffset);
-    this.graphs = new Map(
-      Object.entries(program.entries).map(([name, entry]) => [name, this.graphsOf(entry)]),
+    this.graphs = this.handles.orReleased(
+      () => new Map(Object.entries(program.entries).map(([name, entry]) => [name, this.graphsOf(entry)])),
     );
   }
 
@@ -134,27 +134,15 @@ export class CudaExecutable implements Executable {
 
   /** Puts a command into the stream. */
   private enqueuing(command: CudaCommand): () => void {
-    const { memory, stream } = this.place;
+    const { memory, kernels, stream, surroundings } = this.place;
     if (command.kind === "launch") {
       const args = [memory, this.step];
-      return () => this.launch(command.kernel, command, args);
+      return () => this.driver.launch(kernels.get(command.kernel)!, command, stream, args);
     }
     const kernel = command.kind === "product" ? command.product : command.convolution;
     const call = this.prepared.calls.get(kernel);
     invariant(call, `${nameOf(command)} is a call of a library that was asked about it`);
-    const surroundings = {
-      arena: memory,
-      workspace: memory + BigInt(this.prepared.layout.workspaceOffset),
-      stream,
-      launch: (name: LibraryKernel, shape: LaunchShape, args: readonly bigint[]) =>
-        this.launch(name, shape, args),
-    };
     return () => call.enqueue(surroundings);
-  }
-
-  private launch(name: string, shape: LaunchShape, args: readonly bigint[]): void {
-    const { kernels, stream } = this.place;
-    this.driver.launch(kernels.get(name)!, shape, stream, args);
   }
 }
 
@@ -165,6 +153,7 @@ interface Place {
   readonly event: Handle;
   /** Functions of its module by name. */
   readonly kernels: ReadonlyMap<string, Handle>;
+  readonly surroundings: Surroundings;
 }
 
 /** Compiles, takes memory and fills it: constants as they are, all else zeros. */
@@ -189,12 +178,35 @@ function takePlace(
         during(`kernel ${name}`, () => driver.kernel(module, name, sharedBytes)),
       ]),
     );
+    const surroundings: Surroundings = {
+      arena: memory,
+      workspace: memory + BigInt(layout.workspaceOffset),
+      stream,
+      launch: (name, shape, args) => driver.launch(kernels.get(name)!, shape, stream, args),
+    };
     driver.clear(memory, layout.bytes, stream);
+    if (calls.size > 0) {
+      tryOut(calls, surroundings);
+      driver.record(event, stream);
+      driver.waitFor(event);
+      driver.clear(memory, layout.bytes, stream);
+    }
     for (const { buffer, data } of plan.constants) {
       if (data.length > 0) driver.upload(memory + BigInt(plan.buffers[buffer].offset), bytesIn(data), stream);
     }
-    return { memory, stream, event, kernels };
+    return { memory, stream, event, kernels, surroundings };
   });
+}
+
+/**
+ * Makes each call of a library once, on zeros: what it loads at its first use a capture would forbid, and what it refuses
+ * is told before anything is trained.
+ */
+function tryOut(calls: PreparedProgram["calls"], surroundings: Surroundings): void {
+  for (const [kernel, call] of calls)
+    during(`${kernel.kind === "gemm" ? "product" : "convolution"} ${kernel.name}`, () =>
+      call.enqueue(surroundings),
+    );
 }
 
 /** Kernels by name, each with the most dynamic shared memory that a launch of it wants. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { cudaBackendOn, type FoundDevice } from "../../../src/backends/cuda/backend.js";
 import type { CudaCommand, CudaProgram, EmitCuda } from "../../../src/backends/cuda/commands.js";
 import type { LibraryCall } from "../../../src/backends/cuda/libraryCalls.js";
+import { SlalomError } from "../../../src/base/errors.js";
 import type { Plan } from "../../../src/compile/plan.js";
 import type { Program } from "../../../src/compile/program.js";
 import * as f from "../../../src/graph/functions.js";
@@ -366,7 +367,23 @@ describe("libraries", () => {
       { emit: emitCalls, openProducts: () => ({ prepare: () => call, release: () => released++ }) },
     );
     const program = backend.compile(product);
-    driver.lines();
+    // Once on zeros, outside of a capture, before variables have values.
+    expect(driver.lines()).toMatchInlineSnapshot(`
+      "cuDevicePrimaryCtxRetain 0
+      cuMemGetInfo
+      cuMemAlloc 1024 bytes
+      cuStreamCreate
+      cuEventCreate
+      cuModuleLoadData 1706 bytes
+      cuModuleGetFunction module1, library_roundMatrices
+      cuModuleGetFunction module1, library_roundNumbers
+      cuModuleGetFunction module1, library_finishOutputs
+      cuMemsetD8Async memory1+0, 1024 bytes, stream1
+      cuLaunchKernel library_roundNumbers 2 x 256, stream1: memory1+0, memory1+256, 6
+      cuEventRecord event1, stream1
+      cuEventSynchronize event1
+      cuMemsetD8Async memory1+0, 1024 bytes, stream1"
+    `);
     program.run("step");
     expect(driver.lines()).toMatchInlineSnapshot(`
       "cuMemsetD8Async memory1+768, 4 bytes, stream1
@@ -383,6 +400,33 @@ describe("libraries", () => {
     await backend.close!();
     expect(released).toBe(1);
     expect(driver.held()).toEqual([]);
+  });
+
+  test("are not called for what they were not asked about", () => {
+    const unasked: EmitCuda = (plan) => emitCalls(plan, { products: () => true, convolutions: () => true });
+    const { driver, backend } = started({}, { emit: unasked });
+    expect(() => backend.compile(product)).toThrow(
+      "product dot is a call of a library that was asked about it",
+    );
+    expect(driver.held()).toEqual(["context x 1"]);
+  });
+
+  test("that refuse a call are told when a program is compiled", () => {
+    const refusal = new SlalomError("device", "cuBLASLt at x: cublasLtMatmul failed with 15.");
+    const refusing: LibraryCall = {
+      ...call,
+      enqueue: () => {
+        throw refusal;
+      },
+    };
+    const { driver, backend } = started(
+      {},
+      { emit: emitCalls, openProducts: () => ({ prepare: () => refusing, release: () => {} }) },
+    );
+    expect(() => backend.compile(product)).toThrow(
+      "program product: product dot: cuBLASLt at x: cublasLtMatmul failed with 15.",
+    );
+    expect(driver.held()).toEqual(["context x 1"]);
   });
 
   test("that have nothing for a kernel leave it to the source", () => {
