@@ -1,4 +1,4 @@
-/** Compiling for a device, and compiled programs on disk; with the real NVRTC where SLALOM_TEST_NVRTC names its file. */
+/** Compiling for a device, and compiled programs on disk; with real ones where SLALOM_TEST_NVRTC names their files. */
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -72,15 +72,16 @@ describe("the cache", () => {
   });
 });
 
-const path = process.env.SLALOM_TEST_NVRTC;
+/** Several are divided by colons. */
+const paths = process.env.SLALOM_TEST_NVRTC?.split(":") ?? [];
 
-test.runIf(path === undefined)("NVRTC itself: skipped, as SLALOM_TEST_NVRTC names no libnvrtc.so", () => {
-  expect(path).toBeUndefined();
+test.runIf(paths.length === 0)("NVRTC itself: skipped, as SLALOM_TEST_NVRTC names no libnvrtc.so", () => {
+  expect(paths).toEqual([]);
 });
 
-describe.runIf(path !== undefined)("NVRTC itself", () => {
+describe.each(paths)("NVRTC at %s", (path) => {
   const open = (): Compiler =>
-    openCompiler({ name: "nvrtc", title: "NVRTC", path: path!, native: openLibrary(path!) });
+    openCompiler({ name: "nvrtc", title: "NVRTC", path, native: openLibrary(path) });
   const elf = [0x7f, 0x45, 0x4c, 0x46];
 
   test("says its version and what it compiles for", () => {
@@ -119,7 +120,7 @@ describe.runIf(path !== undefined)("NVRTC itself", () => {
         return real.compile(...of);
       },
     };
-    const cached = withCache(counted, join(folder.path, "real"));
+    const cached = withCache(counted, join(folder.path, "real", real.title));
     const images = [1, 2].map(() =>
       cached.compile(libraryKernelSource, { kind: "cubin", architecture: 90 }, "kernels"),
     );
