@@ -1,0 +1,142 @@
+/** Convolutions where no library makes them: products whose operands are read out of images and outputs as they lie. */
+import { stridesOf } from "../../../base/shape.js";
+import type { ConvolutionKernel, ConvolutionOperand, LoopKernel } from "../../../compile/plan.js";
+import { cType } from "./cTypes.js";
+import { addressOf, type Memory, type Stage } from "./part.js";
+import { emitTiledProduct, type TiledProduct } from "./tiledProduct.js";
+
+/** Each lane and group is a product of its own; the group is the faster index of `batch`. */
+export function emitConvolution(kernel: ConvolutionKernel, memory: Memory): Stage[] {
+  const { computes, dtype, attributes, lanes, sizes, name } = kernel;
+  const shape = [sizes.images, sizes.height, sizes.width, sizes.channels].join("x");
+  const window = [sizes.filters, sizes.kernelHeight, sizes.kernelWidth].join("x");
+  return emitTiledProduct(
+    {
+      title: `${name} ${shape} * ${window}`,
+      dtype,
+      batches: lanes * attributes.groups,
+      rounded: attributes.precision === "bfloat16",
+      libraries: ["convolutions"],
+      ...roles[computes](codeOf(kernel, memory)),
+    },
+    memory,
+  );
+}
+
+type RoleOfProduct = Pick<TiledProduct, "rows" | "columns" | "depth" | "operands" | "result" | "sumOfParts">;
+
+/** Numbers of one group, and code that all roles share. */
+interface ConvolutionCode {
+  readonly kernel: ConvolutionKernel;
+  readonly type: string;
+  readonly channels: number;
+  readonly filters: number;
+  /** Of the window, with their channels. */
+  readonly taps: number;
+  readonly positions: number;
+  readonly pixels: number;
+  /** Declares `window`, `x`, `w`, `y` and `bias`: where the batch's own parts begin. */
+  readonly declarations: readonly string[];
+}
+
+function codeOf(kernel: ConvolutionKernel, memory: Memory): ConvolutionCode {
+  const { sizes, attributes, dtype, computes } = kernel;
+  const { groups, stride, padding, dilation } = attributes;
+  const type = cType[dtype];
+  const channels = sizes.channels / groups;
+  const filters = sizes.filters / groups;
+  const taps = sizes.kernelHeight * sizes.kernelWidth * channels;
+  const window = [
+    ...[sizes.height, sizes.width, channels, sizes.kernelHeight, sizes.kernelWidth],
+    ...[sizes.outputHeight, sizes.outputWidth, filters, ...stride, padding[0][0], padding[1][0], ...dilation],
+    ...[sizes.channels, sizes.filters],
+  ];
+  const start = (name: string, operand: ConvolutionOperand, perGroup: number): string => {
+    const of = name === computes ? type : `const ${type}`;
+    const moved = `lane * ${operand.laneStride}ll + group * ${perGroup}ll`;
+    return `${of}* const ${name} = ${addressOf(memory.buffers[operand.buffer], of)} + ${moved};`;
+  };
+  return {
+    kernel,
+    type,
+    channels,
+    filters,
+    taps,
+    positions: sizes.images * sizes.outputHeight * sizes.outputWidth,
+    pixels: sizes.images * sizes.height * sizes.width,
+    declarations: [
+      `const unsigned group = batch % ${groups}u, lane = batch / ${groups}u;`,
+      `const Window window = {${window.join(", ")}};`,
+      start("x", kernel.x, channels),
+      start("w", kernel.w, filters * taps),
+      start("y", kernel.y, filters),
+      kernel.bias ? start("bias", kernel.bias, filters) : `const ${type}* const bias = nullptr;`,
+    ],
+  };
+}
+
+const roles: { readonly [R in ConvolutionKernel["computes"]]: (code: ConvolutionCode) => RoleOfProduct } = {
+  /** [positions, taps] x [taps, filters] */
+  y: ({ kernel, type, filters, taps, positions, declarations }) => ({
+    rows: positions,
+    columns: filters,
+    depth: taps,
+    operands: [
+      ...declarations,
+      `const PatchOperand<${type}, false> left = {x, window, ${positions}};`,
+      `const MatrixOperand<${type}, true> right = {w, ${filters}, ${taps}ll, 1ll};`,
+    ].join("\n"),
+    result: `const OutputResult<${type}> result = {y, ${positions}, ${filters}, ${kernel.sizes.filters}ll, bias, ${kernel.relu}};`,
+  }),
+  /** [pixels, places filters] x [places filters, channels] */
+  x: ({ kernel, type, channels, filters, pixels, declarations }) => ({
+    rows: pixels,
+    columns: channels,
+    depth: kernel.sizes.kernelHeight * kernel.sizes.kernelWidth * filters,
+    operands: [
+      ...declarations,
+      `const SpreadOperand<${type}> left = {y, window, ${pixels}};`,
+      `const FilterOperand<${type}> right = {w, window};`,
+    ].join("\n"),
+    result: `const MatrixResult<${type}> result = {x, ${pixels}, ${channels}, ${kernel.sizes.channels}ll, false};`,
+  }),
+  /** [filters, positions] x [positions, taps] */
+  w: ({ kernel, type, filters, taps, positions, declarations }) => ({
+    rows: filters,
+    columns: taps,
+    depth: positions,
+    operands: [
+      ...declarations,
+      `const MatrixOperand<${type}, false> left = {y, ${filters}, 1ll, ${kernel.sizes.filters}ll};`,
+      `const PatchOperand<${type}, true> right = {x, window, ${taps}};`,
+    ].join("\n"),
+    result: `const MatrixResult<${type}> result = {w, ${filters}, ${taps}, ${taps}ll, false};`,
+    sumOfParts: (parts, slices) => sumOfFilters(kernel, [filters, taps], parts, slices),
+  }),
+};
+
+/** Filters as the sum of parts [slices, lanes, groups, filters of a group, taps]. */
+function sumOfFilters(
+  { dtype, lanes, attributes: { groups }, w, name }: ConvolutionKernel,
+  [filters, taps]: readonly [number, number],
+  parts: number,
+  slices: number,
+): LoopKernel {
+  const extents = [slices, lanes, groups, filters, taps];
+  const [, , ...own] = stridesOf(extents);
+  return {
+    kind: "loop",
+    name: `${name}, parts`,
+    extents,
+    reduced: extents.map((_, d) => d === 0),
+    body: [{ op: "load", dtype, access: { buffer: parts, offset: 0, strides: stridesOf(extents) } }],
+    stores: [],
+    reductions: [
+      {
+        value: 0,
+        combine: "sum",
+        access: { buffer: w.buffer, offset: 0, strides: [0, w.laneStride, ...own] },
+      },
+    ],
+  };
+}

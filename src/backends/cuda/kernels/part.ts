@@ -1,0 +1,39 @@
+/** What a kernel of the plan becomes: pieces of CUDA C that blocks of threads run. */
+import type { PlanBuffer } from "../../../compile/plan.js";
+
+/** Threads of every block. */
+export const blockThreads = 256;
+
+/** Device functions beyond those that every program has. */
+export type DeviceLibrary = "folds" | "random" | "products" | "convolutions" | "pooling" | "scatter";
+
+/** Work that neither waits for other parts of its stage nor touches what they write. */
+export interface Part {
+  /** What it computes, for people. */
+  readonly title: string;
+  /** Statements; they know `arena`, and `block`: the number of their block, an `unsigned`. */
+  readonly code: string;
+  readonly blocks: number;
+  readonly sharedBytes: number;
+  readonly libraries: readonly DeviceLibrary[];
+}
+
+/** Parts that run side by side; a stage begins when the one before it is done. */
+export type Stage = readonly Part[];
+
+/** The buffers that code may name: those of the plan, and scratch memory behind its arena. */
+export interface Memory {
+  readonly buffers: readonly PlanBuffer[];
+  /** A buffer of `count` elements for the kernels of one wave. */
+  scratch(dtype: PlanBuffer["dtype"], count: number): number;
+}
+
+/** The address of a buffer's first element. */
+export const addressOf = ({ offset }: PlanBuffer, type: string): string =>
+  `reinterpret_cast<${type}*>(arena + ${offset}ll)`;
+
+/** Lines, each two spaces further in. */
+export const indented = (text: string): string => text.replace(/^(?=.)/gm, "  ");
+
+/** The statement or block of statements `body` under a head such as `if (x)`. */
+export const block = (head: string, body: string): string => `${head} {\n${indented(body)}\n}`;

@@ -1,0 +1,50 @@
+/** Pooling: a thread for each element of what is written. */
+import type { PoolKernel } from "../../../compile/plan.js";
+import { cType } from "./cTypes.js";
+import { addressOf, block, blockThreads, type Memory, type Stage } from "./part.js";
+
+export function emitPool(kernel: PoolKernel, { buffers }: Memory): Stage[] {
+  const { mode, dtype, images, height, width, channels, outputHeight, outputWidth, attributes, name } =
+    kernel;
+  const { size, stride, padding } = attributes;
+  const type = cType[dtype];
+  const writesImages = mode === "unpool" || mode === "spread";
+  const elements = images * channels * (writesImages ? height * width : outputHeight * outputWidth);
+  const pool = [
+    ...[height, width, channels, outputHeight, outputWidth, ...size, ...stride],
+    ...[padding[0][0], padding[1][0]],
+  ];
+  const address = (buffer: number | undefined, of: string): string =>
+    buffer === undefined ? "nullptr" : addressOf(buffers[buffer], of);
+  const call: { readonly [M in PoolKernel["mode"]]: string } = {
+    max: `poolMaximum<${type}>(pool, t, source, target, index)`,
+    pick: `poolPick<${type}>(pool, t, source, target, index)`,
+    sum: `poolSum<${type}>(pool, t, source, target)`,
+    unpool: `poolSpread<${type}>(pool, t, source, target, index)`,
+    spread: `poolSpread<${type}>(pool, t, source, target, nullptr)`,
+  };
+  const indexType = mode === "max" ? "unsigned char" : "const unsigned char";
+  const code = [
+    `const Pooling pool = {${pool.join(", ")}};`,
+    `const ${type}* const source = ${address(kernel.source, `const ${type}`)};`,
+    `${type}* const target = ${address(kernel.target, type)};`,
+    ...(kernel.index === undefined && mode !== "max"
+      ? []
+      : [`${indexType}* const index = ${address(kernel.index, indexType)};`]),
+    block(
+      `if (const unsigned t = block * ${blockThreads}u + threadIdx.x; t < ${elements}u)`,
+      `${call[mode]};`,
+    ),
+  ].join("\n");
+  return [
+    [
+      {
+        title: `${name} ${images}x${height}x${width}x${channels} by ${size.join("x")}`,
+        code,
+        blocks: Math.ceil(elements / blockThreads),
+        sharedBytes: 0,
+        libraries: ["pooling"],
+      },
+    ],
+  ];
+}
