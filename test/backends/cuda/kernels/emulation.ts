@@ -27,7 +27,7 @@ export function missingCompiler(): string | undefined {
 }
 
 /** Functions of every library, once. */
-const allDeviceFunctions = deviceSource(
+export const allDeviceFunctions = deviceSource(
   new Set(["folds", "random", "products", "convolutions", "pooling", "scatter"] as const),
 );
 

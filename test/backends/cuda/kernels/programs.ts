@@ -1,0 +1,143 @@
+/** Programs whose kernels are of every kind. */
+import fc from "fast-check";
+import type { Program } from "../../../../src/compile/program.js";
+import * as f from "../../../../src/graph/index.js";
+import type { OperationName } from "../../../../src/graph/tensor.js";
+import { grad, withProductPrecision } from "../../../../src/transform/index.js";
+import { operationCases } from "../../../support/operationCases.js";
+
+/** A program for each operation and dtype. */
+export function operationPrograms(): Program[] {
+  return (Object.keys(operationCases) as OperationName[]).flatMap((operation) => {
+    const { dtypes, instances } = operationCases[operation];
+    return dtypes.map((dtype): Program => {
+      const [instance] = fc.sample(instances(dtype, "any"), { numRuns: 1, seed: 5 });
+      const variables = instance.inputs.map((input, i) => f.variable(`x${i}`, input.shape, input.dtype));
+      return {
+        name: `${operation} ${dtype}`,
+        variables: Object.fromEntries(
+          variables.map((node) => [(node.attributes as { name: string }).name, node]),
+        ),
+        entries: { go: { updates: {}, traces: { y: instance.build(variables) } } },
+        traceCapacity: 1,
+      };
+    });
+  });
+}
+
+/** Softmax regression by momentum, with sizes of real life. */
+export function regressionProgram(): Program {
+  const [batch, inputs, classes] = [100, 784, 10];
+  const x = f.variable("x", [batch, inputs]);
+  const targets = f.variable("targets", [batch, classes]);
+  const weights = f.variable("weights", [inputs, classes]);
+  const bias = f.variable("bias", [classes]);
+  const velocity = f.variable("velocity", [inputs, classes]);
+  const logits = f.add(f.matmul(x, weights), bias);
+  const loss = f.mean(
+    f.sum(f.mul(f.sub(f.logSumExp(logits, { axis: 1, keepDims: true }), logits), targets), { axis: 1 }),
+  );
+  const [byWeights, byBias] = grad(loss, [weights, bias]);
+  const next = f.add(f.mul(velocity, 0.9), byWeights);
+  return {
+    name: "regression",
+    variables: { x, targets, weights, bias, velocity },
+    entries: {
+      step: {
+        updates: {
+          velocity: next,
+          weights: f.sub(weights, f.mul(next, 0.1)),
+          bias: f.sub(bias, f.mul(byBias, 0.1)),
+        },
+        traces: { loss },
+      },
+    },
+    traceCapacity: 10,
+  };
+}
+
+/** A convolutional layer with pooling, and its gradients; images as large as they are in real life. */
+export function imagesProgram(images: number, precision?: "bfloat16"): Program {
+  const x = f.variable("x", [images, 14, 14, 16]);
+  const filters = f.variable("filters", [32, 3, 3, 16]);
+  const bias = f.variable("bias", [32]);
+  const convolved = f.relu(f.add(f.conv2d(x, filters, { padding: "same" }), bias));
+  const pooled = f.reshape(f.maxPool2d(convolved, { size: 2 }), [images, 7 * 7 * 32]);
+  const weights = f.variable("weights", [7 * 7 * 32, 10]);
+  const loss = f.sum(f.square(f.matmul(pooled, weights)));
+  const outputs = [loss, ...grad(loss, [x, filters, bias, weights])];
+  const [value, ...gradients] = precision ? withProductPrecision(outputs, precision) : outputs;
+  const [byImages, byFilters, byBias, byWeights] = gradients;
+  return {
+    name: "images",
+    variables: { x, filters, bias, weights },
+    entries: {
+      step: {
+        updates: {
+          filters: f.sub(filters, f.mul(byFilters, 1e-5)),
+          bias: f.sub(bias, f.mul(byBias, 1e-5)),
+          weights: f.sub(weights, f.mul(byWeights, 1e-5)),
+        },
+        traces: { loss: value, byImages },
+      },
+    },
+    traceCapacity: 4,
+  };
+}
+
+/** Momentum on many parameters of unlike sizes. */
+export function updatesProgram(parameters: number): Program {
+  const variables = Array.from({ length: parameters }, (_, i) => ({
+    value: f.variable(`value${i}`, [10 + 7 * i]),
+    velocity: f.variable(`velocity${i}`, [10 + 7 * i]),
+  }));
+  const updates = variables.flatMap(({ value, velocity }, i) => {
+    const next = f.add(f.mul(velocity, 0.9), f.mul(value, 0.5));
+    return [
+      [`velocity${i}`, next],
+      [`value${i}`, f.sub(value, f.mul(next, 0.1))],
+    ] as const;
+  });
+  return {
+    name: "updates",
+    variables: Object.fromEntries(
+      variables.flatMap(({ value, velocity }, i) => [
+        [`value${i}`, value],
+        [`velocity${i}`, velocity],
+      ]),
+    ),
+    entries: { step: { updates: Object.fromEntries(updates), traces: {} } },
+    traceCapacity: 1,
+  };
+}
+
+/** Sums over large tensors along every axis, and rows that are gathered and scattered: more than one block for each. */
+export function largeProgram(): Program {
+  const table = f.variable("table", [600, 64]);
+  const indices = f.variable("indices", [1000], "int32");
+  const key = f.variable("key", [2], "int32");
+  const wide = f.variable("wide", [3000, 48]);
+  const rows = f.take(table, indices);
+  const loss = f.sum(f.square(rows));
+  const [byTable] = grad(loss, [table]);
+  const product = f.matmul(f.transpose(wide), wide);
+  return {
+    name: "large",
+    variables: { table, indices, key, wide },
+    entries: {
+      step: {
+        updates: { table: f.sub(table, f.mul(byTable, 0.01)) },
+        traces: {
+          loss,
+          noise: f.sum(f.square(f.randomNormal(key, [3000]))),
+          columns: f.sum(wide, { axis: 0 }),
+          rows: f.max(wide, { axis: 1 }),
+          all: f.min(wide),
+          product,
+          copy: f.mul(wide, 2),
+        },
+      },
+    },
+    traceCapacity: 3,
+  };
+}
