@@ -210,7 +210,7 @@ function emitFold(kernel: LoopKernel, memory: Memory, mapping: Mapping, parts?: 
   return {
     title: titleOf(kernel),
     code: [
-      ...bufferAddresses(kernel, memory),
+      ...bufferAddresses(parts ? { ...kernel, reductions: [] } : kernel, memory),
       ...scratchAddresses,
       `const ${u} slice = ${slices === 1 ? "0" : `block / ${keptBlocks}u`};`,
       `const ${u} k = ${slices === 1 ? "block" : `block % ${keptBlocks}u`} * ${across}u + ${

@@ -35,16 +35,20 @@ interface Tile {
   readonly rows: number;
   readonly columns: number;
   readonly depth: number;
+  /** Share of a device's arithmetic that it may reach: the larger a tile, the fewer loads for each multiplication. */
+  readonly rate: number;
 }
 
-/** Blocks of 256 threads: multiples of 16 rows and columns. */
-const tiles = {
-  narrow: { rows: 64, columns: 16, depth: 32 },
-  low: { rows: 16, columns: 64, depth: 32 },
-  small: { rows: 32, columns: 32, depth: 32 },
-  medium: { rows: 64, columns: 64, depth: 16 },
-  large: { rows: 128, columns: 128, depth: 8 },
-} as const satisfies Record<string, Tile>;
+/** For blocks of 256 threads: multiples of 16 rows and columns. */
+const tiles: readonly Tile[] = [
+  { rows: 128, columns: 128, depth: 8, rate: 0.8 },
+  { rows: 64, columns: 64, depth: 16, rate: 0.6 },
+  { rows: 128, columns: 32, depth: 16, rate: 0.5 },
+  { rows: 32, columns: 128, depth: 16, rate: 0.5 },
+  { rows: 32, columns: 32, depth: 32, rate: 0.3 },
+  { rows: 64, columns: 16, depth: 32, rate: 0.25 },
+  { rows: 16, columns: 64, depth: 32, rate: 0.25 },
+];
 
 /** Blocks that keep a device of today busy. */
 const wantedBlocks = 256;
@@ -54,10 +58,10 @@ const leastDepth = 256;
 export function emitTiledProduct(product: TiledProduct, memory: Memory): Stage[] {
   const { title, dtype, rows, columns, depth, batches, rounded, sumOfParts, libraries } = product;
   if (rows * columns * batches === 0) return [];
-  const tile = chooseTile(rows, columns, batches);
+  const tile = chooseTile(product);
   const [down, across] = [Math.ceil(rows / tile.rows), Math.ceil(columns / tile.columns)];
   const blocks = down * across * batches;
-  const most = sumOfParts ? Math.floor(Math.min(wantedBlocks / blocks, depth / leastDepth)) : 1;
+  const most = Math.floor(Math.min(wantedBlocks / blocks, mostSlices(product)));
   const sliceDepth = Math.ceil(depth / Math.max(1, most) / tile.depth) * tile.depth;
   const slices = depth === 0 ? 1 : Math.ceil(depth / sliceDepth);
   const parts = slices > 1 ? memory.scratch(dtype, slices * batches * rows * columns) : undefined;
@@ -84,18 +88,24 @@ export function emitTiledProduct(product: TiledProduct, memory: Memory): Stage[]
     title,
     code,
     blocks: blocks * slices,
-    sharedBytes: tile.depth * (tile.rows + tile.columns + 2) * bytesOf(dtype),
+    // Each line of both tiles is padded by 16 bytes.
+    sharedBytes: tile.depth * ((tile.rows + tile.columns) * bytesOf(dtype) + 32),
     libraries: ["products", ...libraries] as const,
   };
   const sum = parts === undefined ? [] : emitReductions(mergedNest(sumOfParts!(parts, slices)), memory);
   return [[part], ...sum];
 }
 
-/** The largest tile of which there are enough to go round. */
-function chooseTile(rows: number, columns: number, batches: number): Tile {
-  if (columns <= 16) return tiles.narrow;
-  if (rows <= 16) return tiles.low;
-  const count = (tile: Tile): number =>
-    Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns) * batches;
-  return [tiles.large, tiles.medium].find((tile) => count(tile) >= wantedBlocks / 2) ?? tiles.small;
+const mostSlices = ({ sumOfParts, depth }: TiledProduct): number => (sumOfParts ? depth / leastDepth : 1);
+
+/** The tile with the least estimated time: that of all tiles, padding included, at the rate that blocks enough reach. */
+function chooseTile(product: TiledProduct): Tile {
+  const timeOf = (tile: Tile): number => {
+    const down = Math.ceil(product.rows / tile.rows);
+    const across = Math.ceil(product.columns / tile.columns);
+    const blocks = down * across * product.batches;
+    const busy = Math.min(1, (blocks * Math.max(1, mostSlices(product))) / (wantedBlocks / 2));
+    return (blocks * tile.rows * tile.columns) / (tile.rate * busy);
+  };
+  return tiles.reduce((best, tile) => (timeOf(tile) < timeOf(best) ? tile : best));
 }

@@ -4,7 +4,13 @@ import { emitCuda } from "../../../../src/backends/cuda/kernels/index.js";
 import { planProgram } from "../../../../src/compile/planProgram.js";
 import { allDeviceFunctions, kernelsAlone } from "./emulation.js";
 import { openCompiler } from "./nvrtc.js";
-import { imagesProgram, largeProgram, operationPrograms, regressionProgram } from "./programs.js";
+import {
+  imagesProgram,
+  largeProgram,
+  operationPrograms,
+  productsProgram,
+  regressionProgram,
+} from "./programs.js";
 
 /** Paths of libnvrtc, of one version or several, between colons. */
 const paths = process.env.SLALOM_TEST_NVRTC?.split(":") ?? [];
@@ -36,6 +42,7 @@ describe.skipIf(paths.length === 0)(`emitted CUDA C under NVRTC${reason}`, () =>
         imagesProgram(25),
         imagesProgram(2, "bfloat16"),
         largeProgram(),
+        productsProgram(),
       ]) {
         const { source, entries } = emitCuda(planProgram(program), ownKernels);
         const assembly = compiler.assembly(source, "compute_75");

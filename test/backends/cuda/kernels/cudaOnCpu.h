@@ -1,6 +1,7 @@
 // CUDA C as C++ on one core: blocks one after another, the threads of a block as fibers that change places where they
 // meet. A thread that meets no other one costs a function call. All threads of a block meet at the same calls; a shuffle
-// is a meeting too.
+// is a meeting too. The last block comes first, and every other block has its threads backwards: what relies on an order
+// that CUDA does not promise gives wrong results.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct Fiber { ucontext_t context; unsigned thread; bool waits; char* stack; };
 static Fiber fibers[mostThreads];
 static ucontext_t scheduler;
 static unsigned current, nextThread, threads;
+static bool backwards;
 static Kernel kernel;
 static unsigned char* arena;
 static unsigned* step;
@@ -37,7 +39,8 @@ static unsigned long long exchanged[mostThreads];
 static void run() {
   Fiber& own = fibers[current];
   while (nextThread < threads) {
-    threadIdx.x = nextThread++;
+    threadIdx.x = backwards ? threads - 1 - nextThread : nextThread;
+    nextThread++;
     kernel(arena, step);
   }
   own.waits = false;
@@ -53,6 +56,7 @@ static void resume(unsigned fiber) {
 static void runBlock() {
   unsigned used = 0;
   nextThread = 0;
+  backwards = blockIdx.x % 2 == 0;
   while (nextThread < threads) {
     Fiber& fiber = fibers[used];
     if (!fiber.stack) fiber.stack = (char*)malloc(stackBytes);
@@ -115,5 +119,5 @@ extern "C" void runKernel(emulation::Kernel kernel, unsigned blocks, unsigned th
   emulation::threads = threads;
   emulation::arena = arena;
   emulation::step = step;
-  for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++) emulation::runBlock();
+  for (blockIdx.x = blocks; blockIdx.x-- > 0;) emulation::runBlock();
 }

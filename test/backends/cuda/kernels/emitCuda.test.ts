@@ -6,7 +6,13 @@ import type { Kernel } from "../../../../src/compile/plan.js";
 import { planProgram } from "../../../../src/compile/planProgram.js";
 import type { Program } from "../../../../src/compile/program.js";
 import * as f from "../../../../src/graph/index.js";
-import { imagesProgram, largeProgram, regressionProgram, updatesProgram } from "./programs.js";
+import {
+  imagesProgram,
+  largeProgram,
+  productsProgram,
+  regressionProgram,
+  updatesProgram,
+} from "./programs.js";
 import { checkProgram } from "./structure.js";
 
 const own: CudaLibraries = { products: false, convolutions: false };
@@ -103,6 +109,17 @@ describe("launches", () => {
   });
 });
 
+test("products are made in tiles of every size, those that waste least", () => {
+  const { source } = emitted(productsProgram());
+  const tiles = [...source.matchAll(/multiplyTile<(\w+), (\d+), (\d+), \d+, false>\(/g)];
+  expect(new Set(tiles.map(([, type, rows, columns]) => `${type} ${rows}x${columns}`))).toEqual(
+    new Set([
+      ...["float 128x128", "float 64x64", "float 128x32", "float 32x128", "float 32x32"],
+      ...["float 64x16", "float 16x64", "double 32x32"],
+    ]),
+  );
+});
+
 describe("source", () => {
   test("names kernels by their entries, whatever those are called", () => {
     const x = f.variable("x", [3]);
@@ -140,6 +157,15 @@ describe("source", () => {
       "16777216.0f",
     ])
       expect(source).toContain(`= ${text};`);
+  });
+
+  test("what is read transposed is walked in rectangles", () => {
+    const transposed = (shape: readonly [number, number]): string => {
+      const y = f.variable("y", [...shape]);
+      return emitted(programOf({ y }, {}, { t: f.mul(f.transpose(y), 2) })).source;
+    };
+    expect(transposed([64, 48])).toContain("const int i1 = i1Tile + i1InTile;");
+    expect(transposed([64, 47])).not.toContain("InTile");
   });
 
   test("counts in 64 bits where elements are too many for 32", () => {

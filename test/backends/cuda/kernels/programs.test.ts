@@ -7,13 +7,20 @@ import type { Backend } from "../../../../src/compile/backend.js";
 import type { Program } from "../../../../src/compile/program.js";
 import { unitsFrom } from "../../../support/numbers.js";
 import { Emulation, missingCompiler } from "./emulation.js";
-import { imagesProgram, largeProgram, regressionProgram, updatesProgram } from "./programs.js";
+import {
+  imagesProgram,
+  largeProgram,
+  productsProgram,
+  regressionProgram,
+  updatesProgram,
+} from "./programs.js";
 import { checkProgram } from "./structure.js";
 
 const programs: readonly (readonly [string, Program])[] = [
   ["softmax regression", regressionProgram()],
   ["a convolutional network", imagesProgram(4)],
   ["a convolutional network whose products round to bfloat16", imagesProgram(2, "bfloat16")],
+  ["products", productsProgram()],
   ["updates of many parameters", updatesProgram(20)],
   ["reductions over large tensors, scattered rows", largeProgram()],
 ];

@@ -85,6 +85,38 @@ export function imagesProgram(images: number, precision?: "bfloat16"): Program {
   };
 }
 
+/** Products in tiles of every size, with operands stored either way; one is deep enough to be divided. */
+export function productsProgram(): Program {
+  const large = f.variable("large", [32, 250, 8]);
+  const medium = f.variable("medium", [20, 120, 30]);
+  const narrow = f.variable("narrow", [9000, 7]);
+  const tall = f.variable("tall", [15000, 32]);
+  const deep = f.variable("deep", [1100, 33]);
+  const double = f.variable("double", [40, 70], "float64");
+  const transposed = (x: f.Tensor): f.Tensor => f.transpose(x, [0, 2, 1]);
+  return {
+    name: "products",
+    variables: { large, medium, narrow, tall, deep, double },
+    entries: {
+      step: {
+        updates: {},
+        traces: {
+          large: f.matmul(large, transposed(large)),
+          medium: f.matmul(medium, transposed(medium)),
+          inner: f.matmul(transposed(medium), medium),
+          low: f.matmul(f.slice(narrow, { axis: 0, stop: 7 }), f.transpose(narrow)),
+          tall: f.matmul(tall, f.slice(tall, { axis: 0, stop: 32 })),
+          broad: f.matmul(f.slice(tall, { axis: 0, stop: 32 }), f.transpose(tall)),
+          narrow: f.matmul(narrow, f.slice(narrow, { axis: 0, stop: 7 })),
+          deep: f.matmul(f.transpose(deep), deep),
+          double: f.matmul(double, f.transpose(double)),
+        },
+      },
+    },
+    traceCapacity: 1,
+  };
+}
+
 /** Momentum on many parameters of unlike sizes. */
 export function updatesProgram(parameters: number): Program {
   const variables = Array.from({ length: parameters }, (_, i) => ({
@@ -134,7 +166,7 @@ export function largeProgram(): Program {
           rows: f.max(wide, { axis: 1 }),
           all: f.min(wide),
           product,
-          copy: f.mul(wide, 2),
+          transposed: f.mul(f.transpose(wide), 2),
         },
       },
     },

@@ -34,54 +34,84 @@ template <typename T> struct MatrixResult {
   }
 };
 
-// Rows ROWS and columns COLUMNS of a product from (row, column) on, over depths from \`start\` to \`end\`.
+// A thread's part of the elements of one tile, on their way from memory to shared memory.
+template <typename T, int EXTENT, int DEPTH, bool ROUNDED, typename Operand> struct TileLoad {
+  static constexpr int count = EXTENT * DEPTH / 256;
+  // Lines are aligned for wide loads; neighbouring depths lie in different banks.
+  static constexpr int line = EXTENT + 16 / sizeof(T);
+  T values[count];
+  static __device__ __forceinline__ int freeOf(int e) { return Operand::depthFirst ? e / DEPTH : e % EXTENT; }
+  static __device__ __forceinline__ int depthOf(int e) { return Operand::depthFirst ? e % DEPTH : e / EXTENT; }
+  __device__ __forceinline__ void read(const Operand& operand, int free, int depth, int end) {
+    #pragma unroll
+    for (int i = 0; i < count; i++) {
+      const int e = threadIdx.x + 256 * i;
+      const T value = depth + depthOf(e) < end ? operand(free + freeOf(e), depth + depthOf(e)) : T(0);
+      values[i] = ROUNDED ? bfloat16Of(value) : value;
+    }
+  }
+  __device__ __forceinline__ void write(T* tile) const {
+    #pragma unroll
+    for (int i = 0; i < count; i++) {
+      const int e = threadIdx.x + 256 * i;
+      tile[depthOf(e) * line + freeOf(e)] = values[i];
+    }
+  }
+};
+
+// Rows ROWS and columns COLUMNS of a product from (row, column) on, over depths from \`start\` to \`end\`. While a tile is
+// multiplied the next one is on its way.
 template <typename T, int ROWS, int COLUMNS, int DEPTH, bool ROUNDED, typename Left, typename Right, typename Result>
 __device__ __forceinline__ void multiplyTile(const Left& left, const Right& right, const Result& result, int row,
                                              int column, int start, int end) {
-  // One more in each line: neighbouring depths lie in different banks.
-  constexpr int leftLine = ROWS + 1, rightLine = COLUMNS + 1;
-  constexpr int perRow = ROWS / 16, perColumn = COLUMNS / 16;
+  typedef TileLoad<T, ROWS, DEPTH, ROUNDED, Left> LeftLoad;
+  typedef TileLoad<T, COLUMNS, DEPTH, ROUNDED, Right> RightLoad;
+  constexpr int perRow = ROWS / 16, perColumn = COLUMNS / 16, wide = 16 / sizeof(T);
+  // Elements that one load from shared memory brings; a thread has groups of them, 16 threads' groups apart.
+  constexpr int rowGroup = perRow < wide ? perRow : wide, columnGroup = perColumn < wide ? perColumn : wide;
   T* const a = reinterpret_cast<T*>(shared);
-  T* const b = a + DEPTH * leftLine;
+  T* const b = a + DEPTH * LeftLoad::line;
   const int down = threadIdx.x / 16, across = threadIdx.x % 16;
   T sums[perRow][perColumn];
   #pragma unroll
   for (int i = 0; i < perRow; i++)
     #pragma unroll
     for (int j = 0; j < perColumn; j++) sums[i][j] = T(0);
-  for (int first = start; first < end; first += DEPTH) {
-    #pragma unroll
-    for (int e = threadIdx.x; e < ROWS * DEPTH; e += 256) {
-      const int free = Left::depthFirst ? e / DEPTH : e % ROWS;
-      const int depth = Left::depthFirst ? e % DEPTH : e / ROWS;
-      const T value = first + depth < end ? left(row + free, first + depth) : T(0);
-      a[depth * leftLine + free] = ROUNDED ? bfloat16Of(value) : value;
-    }
-    #pragma unroll
-    for (int e = threadIdx.x; e < COLUMNS * DEPTH; e += 256) {
-      const int free = Right::depthFirst ? e / DEPTH : e % COLUMNS;
-      const int depth = Right::depthFirst ? e % DEPTH : e / COLUMNS;
-      const T value = first + depth < end ? right(column + free, first + depth) : T(0);
-      b[depth * rightLine + free] = ROUNDED ? bfloat16Of(value) : value;
-    }
+  LeftLoad leftLoad;
+  RightLoad rightLoad;
+  leftLoad.read(left, row, start, end);
+  rightLoad.read(right, column, start, end);
+  for (int depth = start; depth < end; depth += DEPTH) {
+    leftLoad.write(a);
+    rightLoad.write(b);
     __syncthreads();
+    if (depth + DEPTH < end) {
+      leftLoad.read(left, row, depth + DEPTH, end);
+      rightLoad.read(right, column, depth + DEPTH, end);
+    }
     #pragma unroll
-    for (int depth = 0; depth < DEPTH; depth++) {
-      T x[perRow], y[perColumn];
+    for (int d = 0; d < DEPTH; d++) {
+      Lanes<T, rowGroup> x[perRow / rowGroup];
+      Lanes<T, columnGroup> y[perColumn / columnGroup];
       #pragma unroll
-      for (int i = 0; i < perRow; i++) x[i] = a[depth * leftLine + down + 16 * i];
+      for (int i = 0; i < perRow / rowGroup; i++)
+        x[i] = loadLanes<rowGroup>(a + d * LeftLoad::line + (16 * i + down) * rowGroup);
       #pragma unroll
-      for (int j = 0; j < perColumn; j++) y[j] = b[depth * rightLine + across + 16 * j];
+      for (int j = 0; j < perColumn / columnGroup; j++)
+        y[j] = loadLanes<columnGroup>(b + d * RightLoad::line + (16 * j + across) * columnGroup);
       #pragma unroll
       for (int i = 0; i < perRow; i++)
         #pragma unroll
-        for (int j = 0; j < perColumn; j++) sums[i][j] += x[i] * y[j];
+        for (int j = 0; j < perColumn; j++)
+          sums[i][j] += x[i / rowGroup].at[i % rowGroup] * y[j / columnGroup].at[j % columnGroup];
     }
     __syncthreads();
   }
   #pragma unroll
   for (int i = 0; i < perRow; i++)
     #pragma unroll
-    for (int j = 0; j < perColumn; j++) result(row + down + 16 * i, column + across + 16 * j, sums[i][j]);
+    for (int j = 0; j < perColumn; j++)
+      result(row + (16 * (i / rowGroup) + down) * rowGroup + i % rowGroup,
+             column + (16 * (j / columnGroup) + across) * columnGroup + j % columnGroup, sums[i][j]);
 }
 `;
