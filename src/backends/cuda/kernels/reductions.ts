@@ -30,6 +30,8 @@ interface Mapping {
 
 /** Blocks that fill any device of today. */
 const wantedBlocks = 512;
+/** Instructions of an iteration up to which several are begun together, so that their loads are under way at once. */
+const lightBody = 64;
 /** Iterations of a thread below which more blocks cost more than they save. */
 const leastIterations = 8;
 
@@ -161,7 +163,7 @@ function emitFold(kernel: LoopKernel, memory: Memory, mapping: Mapping, parts?: 
       ? []
       : [
           `const ${u} end = ${end};`,
-          "#pragma unroll 4",
+          `#pragma unroll ${kernel.body.length * lanes <= lightBody ? 4 : 1}`,
           block(
             `for (${u} r = slice * ${sliceSteps}u + ${own}; r < end; r += ${depth}u)`,
             [...indicesFrom("r", folded, types), body].join("\n"),

@@ -1,4 +1,4 @@
-/** Kernels next to each other that may run at once: one launch does for all of them. */
+/** Kernels that may run at once: one launch does for all of them. */
 import { bytesOf } from "../../../base/dtype.js";
 import { sizeOf } from "../../../base/shape.js";
 import { kernelEffects } from "../../../compile/kernelEffects.js";
@@ -7,8 +7,22 @@ import type { Kernel, PlanBuffer } from "../../../compile/plan.js";
 /** Kernels of one launch at most: each block looks through them for its own. */
 const mostKernels = 64;
 
+interface Wave {
+  readonly kernels: Kernel[];
+  readonly likeness: string | undefined;
+  readonly reads: Bytes[];
+  readonly writes: Bytes[];
+}
+
+/** A part of the arena. Buffers of temporaries may share some. */
+interface Bytes {
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
- * Groups neighbours of which none writes what another reads or writes.
+ * Groups of kernels that touch nothing of one another, in an order that the kernels may run in: each is in the first wave
+ * of its like behind all that it waits for.
  * @param likeness a kernel joins only those that are alike; undefined: it stays alone
  */
 export function wavesOf(
@@ -16,29 +30,29 @@ export function wavesOf(
   buffers: readonly PlanBuffer[],
   likeness: (kernel: Kernel) => string | undefined,
 ): Kernel[][] {
-  const waves: Kernel[][] = [];
+  const waves: Wave[] = [];
+  const bytes = (numbers: readonly number[]): Bytes[] =>
+    numbers.map((number) => {
+      const { offset, shape, dtype } = buffers[number];
+      return { start: offset, end: offset + sizeOf(shape) * bytesOf(dtype) };
+    });
   for (const kernel of kernels) {
-    const wave = waves.at(-1);
-    const joins =
-      wave &&
-      wave.length < mostKernels &&
-      likeness(kernel) !== undefined &&
-      likeness(wave[0]) === likeness(kernel) &&
-      wave.every((other) => areIndependent(other, kernel, buffers));
-    if (joins) wave.push(kernel);
-    else waves.push([kernel]);
+    const effects = kernelEffects(kernel);
+    const [reads, writes] = [bytes(effects.reads), bytes(effects.writes)];
+    const waitsFor = (wave: Wave): boolean =>
+      overlap(wave.writes, writes) || overlap(wave.writes, reads) || overlap(wave.reads, writes);
+    const own = likeness(kernel);
+    const home = waves
+      .slice(waves.findLastIndex(waitsFor) + 1)
+      .find((wave) => own !== undefined && wave.likeness === own && wave.kernels.length < mostKernels);
+    if (home) {
+      home.kernels.push(kernel);
+      home.reads.push(...reads);
+      home.writes.push(...writes);
+    } else waves.push({ kernels: [kernel], likeness: own, reads, writes });
   }
-  return waves;
+  return waves.map((wave) => wave.kernels);
 }
 
-function areIndependent(a: Kernel, b: Kernel, buffers: readonly PlanBuffer[]): boolean {
-  const [of, other] = [kernelEffects(a), kernelEffects(b)];
-  const meet = (some: readonly number[], others: readonly number[]): boolean =>
-    some.some((x) => others.some((y) => overlap(buffers[x], buffers[y])));
-  return !meet(of.writes, other.writes) && !meet(of.writes, other.reads) && !meet(of.reads, other.writes);
-}
-
-/** Whether two buffers share a byte: those of temporaries may. */
-const overlap = (a: PlanBuffer, b: PlanBuffer): boolean => a.offset < endOf(b) && b.offset < endOf(a);
-
-const endOf = ({ offset, shape, dtype }: PlanBuffer): number => offset + sizeOf(shape) * bytesOf(dtype);
+const overlap = (some: readonly Bytes[], others: readonly Bytes[]): boolean =>
+  some.some((a) => others.some((b) => a.start < b.end && b.start < a.end));

@@ -78,6 +78,18 @@ describe("launches", () => {
     expect(entries.step.commands).toHaveLength(3);
   });
 
+  test("what waits for nothing in between goes with its like before", () => {
+    const names = ["a", "b", "c", "d"];
+    const variables = Object.fromEntries(names.map((name, i) => [name, f.variable(name, [64 + i])]));
+    // Traced, sums keep memory of their own to the end of the step.
+    const sums = Object.fromEntries(names.map((name) => [`sum of ${name}`, f.sum(variables[name])]));
+    const updates = Object.fromEntries(
+      names.map((name) => [name, f.sub(variables[name], sums[`sum of ${name}`])]),
+    );
+    const { entries } = emitted(programOf(variables, updates, sums));
+    expect(entries.step.commands).toHaveLength(3);
+  });
+
   test("more blocks than any device can hold at once are not begun", () => {
     const x = f.variable("x", [64, 1024, 1024]);
     const [launch] = emitted(programOf({ x }, { x: f.mul(x, 2) })).entries.step.commands;

@@ -130,7 +130,7 @@ const programsOfUnit = 250;
 function compileUnit(path: string): Promise<void> {
   const options = [
     "-std=c++17",
-    "-O1",
+    "-O0",
     "-ffp-contract=off",
     "-fno-strict-aliasing",
     "-fPIC",
