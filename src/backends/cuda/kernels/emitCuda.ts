@@ -65,18 +65,13 @@ class Emitter {
     const launch = (stage: Stage): void => {
       if (stage.length > 0) commands.push(this.launch(`${name}_${commands.length}`, stage));
     };
-    for (const wave of wavesOf(entry.kernels, this.plan.buffers, (kernel) => this.likeness(kernel))) {
-      const [kernel] = wave;
-      const command = this.libraryCommand(kernel);
-      if (command) {
-        commands.push(command);
-        continue;
-      }
-      this.memory.clear();
-      const stages = wave.map((member) => emitKernel(member, this.memory));
-      this.arenaBytes = Math.max(this.arenaBytes, this.memory.end);
-      const count = Math.max(...stages.map(({ length }) => length));
-      for (let s = 0; s < count; s++) launch(stages.flatMap((own) => own[s] ?? []));
+    const ofLibraries = new Map(entry.kernels.map((kernel) => [kernel, this.libraryCommand(kernel)]));
+    const likeness = (kernel: Kernel): string | undefined =>
+      ofLibraries.get(kernel) ? undefined : likenessOf(kernel);
+    for (const wave of wavesOf(entry.kernels, this.plan.buffers, likeness)) {
+      const command = ofLibraries.get(wave[0]);
+      if (command) commands.push(command);
+      else for (const stage of this.stages(wave)) launch(stage);
     }
     launch(emitLargeTraces(entry, this.plan.buffers));
     launch([emitEnd(entry, this.plan.buffers)]);
@@ -85,17 +80,20 @@ class Emitter {
 
   /** What a library computes; products over nothing, which are zeros, are ours. */
   private libraryCommand(kernel: Kernel): CudaCommand | undefined {
-    if (kernel.kind === "gemm" && this.libraries.products && kernel.k > 0)
+    if (kernel.kind === "gemm" && kernel.k > 0 && this.libraries.products(kernel))
       return { kind: "product", product: kernel };
-    if (kernel.kind === "convolution" && this.libraries.convolutions)
+    if (kernel.kind === "convolution" && this.libraries.convolutions(kernel))
       return { kind: "convolution", convolution: kernel };
     return undefined;
   }
 
-  /** Kernels that need about as many registers: one that needs many would slow down the others. */
-  private likeness(kernel: Kernel): string | undefined {
-    if (this.libraryCommand(kernel)) return undefined;
-    return kernel.kind === "gemm" || kernel.kind === "convolution" ? "product" : "loop";
+  /** The stages of kernels that run at once: each has all kernels' parts of its number. */
+  private stages(wave: readonly Kernel[]): Stage[] {
+    this.memory.clear();
+    const own = wave.map((kernel) => emitKernel(kernel, this.memory));
+    this.arenaBytes = Math.max(this.arenaBytes, this.memory.end);
+    const count = Math.max(...own.map(({ length }) => length));
+    return Array.from({ length: count }, (_, s) => own.flatMap((stages) => stages[s] ?? []));
   }
 
   /** One kernel that runs all parts of a stage side by side, each on blocks of its own. */
@@ -127,6 +125,10 @@ class Emitter {
     };
   }
 }
+
+/** Kernels that need about as many registers are alike: one that needs many would slow down the others of its launch. */
+const likenessOf = ({ kind }: Kernel): string =>
+  kind === "gemm" || kind === "convolution" ? "product" : "loop";
 
 function emitKernel(kernel: Kernel, memory: Memory): Stage[] {
   switch (kernel.kind) {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { emitCuda } from "../../../../src/backends/cuda/kernels/index.js";
 import { planProgram } from "../../../../src/compile/planProgram.js";
-import { allDeviceFunctions, kernelsAlone } from "./emulation.js";
+import { allDeviceFunctions, kernelsAlone, withoutLibraries } from "./emulation.js";
 import { openCompiler } from "./nvrtc.js";
 import {
   imagesProgram,
@@ -15,12 +15,11 @@ import {
 /** Paths of libnvrtc, of one version or several, between colons. */
 const paths = process.env.SLALOM_TEST_NVRTC?.split(":") ?? [];
 const reason = paths.length > 0 ? "" : ": SLALOM_TEST_NVRTC names no libnvrtc";
-const ownKernels = { products: false, convolutions: false };
 
 describe.skipIf(paths.length === 0)(`emitted CUDA C under NVRTC${reason}`, () => {
   test.each(paths)("%s compiles every operation for every architecture", { timeout: 600_000 }, (path) => {
     const compiler = openCompiler(path);
-    const programs = operationPrograms().map((program) => emitCuda(planProgram(program), ownKernels));
+    const programs = operationPrograms().map((program) => emitCuda(planProgram(program), withoutLibraries));
     const source = [
       allDeviceFunctions,
       ...programs.map((program, i) => `namespace p${i} {\n${kernelsAlone(program, `p${i}`)}}`),
@@ -44,7 +43,7 @@ describe.skipIf(paths.length === 0)(`emitted CUDA C under NVRTC${reason}`, () =>
         largeProgram(),
         productsProgram(),
       ]) {
-        const { source, entries } = emitCuda(planProgram(program), ownKernels);
+        const { source, entries } = emitCuda(planProgram(program), withoutLibraries);
         const assembly = compiler.assembly(source, "compute_75");
         for (const command of entries.step.commands)
           expect(assembly).toContain(`.entry ${command.kind === "launch" ? command.kernel : ""}(`);
@@ -53,7 +52,7 @@ describe.skipIf(paths.length === 0)(`emitted CUDA C under NVRTC${reason}`, () =>
   );
 
   test.each(paths)("%s loads and stores contiguous elements 16 bytes at a time", (path) => {
-    const { source } = emitCuda(planProgram(largeProgram()), ownKernels);
+    const { source } = emitCuda(planProgram(largeProgram()), withoutLibraries);
     const assembly = openCompiler(path).assembly(source, "compute_75");
     expect(assembly).toMatch(/ld\.global\.v4\.(f32|b32|u32)/);
     expect(assembly).toMatch(/st\.global\.v4\.(f32|b32|u32)/);

@@ -6,6 +6,7 @@ import type { Kernel } from "../../../../src/compile/plan.js";
 import { planProgram } from "../../../../src/compile/planProgram.js";
 import type { Program } from "../../../../src/compile/program.js";
 import * as f from "../../../../src/graph/index.js";
+import { withoutLibraries } from "./emulation.js";
 import {
   imagesProgram,
   largeProgram,
@@ -15,9 +16,7 @@ import {
 } from "./programs.js";
 import { checkProgram } from "./structure.js";
 
-const own: CudaLibraries = { products: false, convolutions: false };
-
-function emitted(program: Program, libraries = own): CudaProgram {
+function emitted(program: Program, libraries: CudaLibraries = withoutLibraries): CudaProgram {
   const plan = planProgram(program);
   const cuda = emitCuda(plan, libraries);
   checkProgram(cuda, plan);
@@ -37,7 +36,7 @@ const programOf = (
 describe("libraries", () => {
   test("take products and convolutions as the plan has them, in its order", () => {
     const plan = planProgram(imagesProgram(2));
-    const { commands } = emitCuda(plan, { products: true, convolutions: true }).entries.step;
+    const { commands } = emitCuda(plan, { products: () => true, convolutions: () => true }).entries.step;
     const handed = commands.flatMap((command): Kernel[] =>
       command.kind === "product"
         ? [command.product]
@@ -52,15 +51,15 @@ describe("libraries", () => {
 
   test("take only what they are there for", () => {
     const program = imagesProgram(2);
-    const products = kindsOf(emitted(program, { products: true, convolutions: false }));
+    const products = kindsOf(emitted(program, { products: () => true, convolutions: () => false }));
     expect([count(products, "product") > 0, count(products, "convolution")]).toEqual([true, 0]);
-    const convolutions = kindsOf(emitted(program, { products: false, convolutions: true }));
+    const convolutions = kindsOf(emitted(program, { products: () => false, convolutions: () => true }));
     expect([count(convolutions, "product"), count(convolutions, "convolution") > 0]).toEqual([0, true]);
     expect(new Set(kindsOf(emitted(program)))).toEqual(new Set(["launch"]));
   });
 
   test("get no device functions compiled that only our own products need", () => {
-    const { source } = emitted(regressionProgram(), { products: true, convolutions: true });
+    const { source } = emitted(regressionProgram(), { products: () => true, convolutions: () => true });
     expect(source).not.toContain("multiplyTile");
     expect(emitted(regressionProgram()).source).toContain("multiplyTile");
   });
@@ -190,5 +189,5 @@ describe("source", () => {
 test("a plan of several ranks is refused", () => {
   const x = f.variable("x", [3]);
   const plan = planProgram({ ...programOf({ x }, { x: f.mul(x, 2) }), ranks: 2 });
-  expect(() => emitCuda(plan, own)).toThrow(/a device runs the plan of one rank/);
+  expect(() => emitCuda(plan, withoutLibraries)).toThrow(/a device runs the plan of one rank/);
 });

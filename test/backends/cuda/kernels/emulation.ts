@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { CudaProgram } from "../../../../src/backends/cuda/commands.js";
+import type { CudaLibraries, CudaProgram } from "../../../../src/backends/cuda/commands.js";
 import { deviceSource } from "../../../../src/backends/cuda/kernels/device/index.js";
 import { emitCuda, kernelsMark } from "../../../../src/backends/cuda/kernels/index.js";
 import { referenceBackend } from "../../../../src/backends/reference/index.js";
@@ -25,6 +25,9 @@ import { type NativeFunction, type NativeLibrary, openLibrary } from "../../../.
 export function missingCompiler(): string | undefined {
   return spawnSync("g++", ["--version"]).status === 0 ? undefined : "no g++ is here";
 }
+
+/** Every kernel is one of ours. */
+export const withoutLibraries: CudaLibraries = { products: () => false, convolutions: () => false };
 
 /** Functions of every library, once. */
 export const allDeviceFunctions = deviceSource(
@@ -60,7 +63,7 @@ export class Emulation {
 
   add(program: Program): CudaProgram {
     const plan = planProgram(program);
-    const cuda = emitCuda(plan, { products: false, convolutions: false });
+    const cuda = emitCuda(plan, withoutLibraries);
     this.check(cuda, plan);
     if (!this.numbers.has(cuda.source)) {
       this.numbers.set(cuda.source, this.programs.length);
@@ -108,7 +111,7 @@ export class Emulation {
       description: "CUDA C as C++",
       compile: (program) => {
         const plan = planProgram(program);
-        const cuda = emitCuda(plan, { products: false, convolutions: false });
+        const cuda = emitCuda(plan, withoutLibraries);
         const number = this.numbers.get(cuda.source);
         if (number === undefined) throw unknownName("collected program", program.name, []);
         const { library, run } = this.libraries[Math.floor(number / programsOfUnit)];
