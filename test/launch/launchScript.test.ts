@@ -1,5 +1,5 @@
 /** What the launch scripts of the exercises share: a scheduler's signal reaches the training, which is queued again. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -64,3 +64,32 @@ function childrenOf(pid: number): number[] {
   const path = `/proc/${pid}/task/${pid}/children`;
   return existsSync(path) ? readFileSync(path, "utf8").split(" ").filter(Boolean).map(Number) : [];
 }
+
+test.each([
+  ["ex1-linear-model/launch_ex1.sh", "run exercises/ex1-linear-model/study.ts"],
+  ["ex2-mnist/launch_ex2.sh", "run exercises/ex2-mnist/study.ts"],
+  ["ex3-cnn/launch_ex3.sh", "run exercises/ex3-cnn/study.ts"],
+  ["ex4-devices/launch_ex4.sh", "scale exercises/ex4-devices/study.ts"],
+])("%s says from anywhere what it would do, and does nothing", (script, command) => {
+  const { status, stdout, stderr } = spawnSync(
+    "bash",
+    [join(repository, "exercises", script), "--dry-run", "--out", join(folder, "dry")],
+    { cwd: folder, encoding: "utf8" },
+  );
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  expect(stdout).toContain(`would run: node dist/cli/main.js ${command}`);
+  expect(stdout).toContain(join(folder, "dry"));
+  expect(existsSync(join(folder, "dry"))).toBe(false);
+});
+
+test("the script of exercise 4 takes as many ranks as it is told, in powers of two", () => {
+  const script = join(repository, "exercises/ex4-devices/launch_ex4.sh");
+  const told = (...words: string[]) =>
+    spawnSync("bash", [script, "--dry-run", ...words], { cwd: folder, encoding: "utf8" });
+  expect(told("--ranks", "7").stdout).toContain("--mode strong --batch 50,500,5000 --ranks 1,2,4 --target");
+  expect(told("--ranks", "1").stdout).toContain("Processes are not measured: one core is one rank.");
+  expect(told("--rank", "2")).toMatchObject({ status: 2, stdout: "" });
+  expect(told("--rank", "2").stderr).toContain(
+    "--rank: unknown; expected --dry-run, --short, --out DIR or --ranks N.",
+  );
+});

@@ -6,7 +6,7 @@ import { cudnnConvolutions } from "./convolutions.js";
 import { CublasLt } from "./cublasLt.js";
 import { Cudnn } from "./cudnn.js";
 import { cudaVersion } from "./driver.js";
-import { emitCuda } from "./emission.js";
+import { emitCuda } from "./kernels/index.js";
 import {
   type Environment,
   findLibrary,

@@ -142,7 +142,8 @@ function emitKernel(kernel: Kernel, memory: Memory): Stage[] {
       return emitConvolution(kernel, memory);
     case "pool":
       return emitPool(kernel, memory);
-    case "allReduce":
+    case "beginAllReduce":
+    case "finishAllReduce":
     case "barrier":
       return invariant(false, "the plan of one rank meets no others") as never;
   }
