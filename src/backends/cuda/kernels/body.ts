@@ -80,7 +80,7 @@ export function bodyCode(
   kernel.body.forEach((instruction, i) => {
     const declaration = `const ${cType[instruction.dtype]} v${i}`;
     const inLane = varying[i];
-    const wide = inLane && wideLoad(instruction, lanes, (index) => varying[index]);
+    const wide = inLane && wideLoad(instruction, target, (index) => varying[index]);
     if (wide) {
       const place = `b${wide.access.buffer} + ${first(wide.access)}${wide.moved}`;
       before.push(
@@ -157,7 +157,7 @@ function laneVarying({ body }: LoopKernel, lanes: number): boolean[] {
 /** What of a load or gather brings all lanes at once; undefined where they do not lie side by side. */
 function wideLoad(
   instruction: Instruction,
-  lanes: number,
+  { lanes, types }: BodyTarget,
   varies: (value: number) => boolean,
 ): { readonly access: Access; readonly moved: string } | undefined {
   if (instruction.op === "load" && isContiguous(instruction.access, lanes))
@@ -170,7 +170,7 @@ function wideLoad(
   )
     return {
       access: instruction.access,
-      moved: gatherMove(instruction, { signed: "long long", unsigned: "unsigned long long" }),
+      moved: gatherMove(instruction, types),
     };
   return undefined;
 }
