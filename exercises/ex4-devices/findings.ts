@@ -1,5 +1,5 @@
 /**
- * Exercise 4 in tables and a figure: what was measured here on threads and on processes, and the course's GPUs beside it.
+ * Exercise 4 in tables and figures: what was measured here on threads and on processes, and the course's GPUs beside it.
  *
  *     npx jiti exercises/ex4-devices/findings.ts [runs/ex4]
  */
@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type MeasurementPanel, measurementsFigure, writeFigure } from "slalom/figures";
 import { loadScaling, type ScalingPoint, type ScalingStudy } from "slalom/lab";
+import { scalingFigures } from "slalom/report";
 import { accounts, loadStudy } from "slalom/runs";
 import { courseForecast, courseTimes, secondsOfEpoch } from "./course.js";
 import { batchSizes } from "./trainings.js";
@@ -88,7 +89,7 @@ function printTargets(): void {
     for (const { batchSize, rule, learningRate, reached, best, outcome, times } of target.trainings) {
       const cells = [
         integer(batchSize),
-        `${learningRate} (${rule})`,
+        `${Number(learningRate.toPrecision(3))} (${words(rule)})`,
         reached ? reached.epochs.toFixed(1) : outcome,
         best ? `${(100 * best.value).toFixed(2)} %` : "",
         ...ranks.map((count) => times.find((time) => time.ranks === count)?.seconds.toFixed(0) ?? ""),
@@ -147,7 +148,7 @@ function panelOf({ batchSize, times }: (typeof courseTimes)[number], i: number):
         y: times.map((time) => secondsOfEpoch(time) / secondsOfEpoch(times[0])),
       },
       {
-        label: "forecast: those GPUs, gradients summed over NVLink",
+        label: "those GPUs with data parallelism",
         x: points.map(({ ranks }) => ranks),
         y: points.map(({ speedup }) => 1 / speedup),
         kind: "forecast",
@@ -192,8 +193,13 @@ printTargets();
 printLedgers();
 printCourse();
 
+const place = (name: string): string => fileURLToPath(new URL(`./figures/${name}`, import.meta.url));
+
+for (const { folder, mode, scaling } of scalings)
+  for (const { id, svg } of scalingFigures(scaling)) writeFigure(place(`${folder}-${mode}-${id}`), svg);
+
 const files = writeFigure(
-  fileURLToPath(new URL("./figures/devices", import.meta.url)),
+  place("devices"),
   measurementsFigure({
     title: "An epoch on several devices",
     subtitle:
