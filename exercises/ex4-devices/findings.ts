@@ -43,7 +43,7 @@ function printScaling(mode: Mode): void {
         const cells = [
           integer(batchSize),
           ranks === 1 ? "1" : `${ranks} ${kind}`,
-          `${(1000 * stepS.median).toPrecision(3)} ms`,
+          `${Number((1000 * stepS.median).toPrecision(3)).toLocaleString("en")} ms`,
           integer(examplesPerS),
           integer(examplesPerS / ranks),
           speedup === undefined ? "not certified" : speedup.toFixed(2),
