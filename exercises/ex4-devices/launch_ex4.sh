@@ -105,16 +105,18 @@ ranks=$(powers_of_two "$most")
 most=${ranks##*,}
 
 mpi_words=()
+has_processes=0
 if [ "$most" -lt 2 ]; then
   say "Processes are not measured: one core is one rank."
 elif ! command -v mpirun > /dev/null 2>&1; then
   say "Processes are not measured: mpirun was not found. sudo apt-get install openmpi-bin libopenmpi3, or module load openmpi"
-elif mpirun --version 2> /dev/null | grep -q 'Open MPI'; then
-  mpi_words=(--bind-to none)
-  [ "$(id -u)" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+else
+  has_processes=1
+  if mpirun --version 2> /dev/null | grep -q 'Open MPI'; then
+    mpi_words=(--bind-to none)
+    [ "$(id -u)" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+  fi
 fi
-has_processes=0
-if [ "$most" -ge 2 ] && command -v mpirun > /dev/null 2>&1; then has_processes=1; fi
 
 # Both ways of scaling: strong, where ranks divide a batch, and weak, where each has one.
 measure=(scale "$folder/study.ts" --steps "$steps")

@@ -20,7 +20,7 @@ export const foldIn = (key: Key, n: number): Key => threefry2x32(key, n, derivat
 export const drawStream = 0;
 export const derivationStream = 1;
 
-const rotations = [13, 15, 26, 6, 17, 29, 16, 24];
+export const rotations = [13, 15, 26, 6, 17, 29, 16, 24];
 export const keyParity = 0x1bd11bda;
 
 /** The block cipher: two words of output for two words of counter, as int32. */

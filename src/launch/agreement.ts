@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { SlalomError } from "../base/errors.js";
 import { nameOf } from "../collectives/communicator.js";
 import { type Communicator, openCommunicator } from "../collectives/index.js";
+import { gatherRecords } from "../collectives/records.js";
 import { slalomVersion } from "../lab/index.js";
 import type { BackendChoice } from "./backendChoice.js";
 import type { World } from "./world.js";
@@ -55,18 +56,9 @@ export function differenceAmong(
   communicator: Pick<Communicator, "rank" | "size" | "members" | "allGather">,
   traits: Traits,
 ): string | undefined {
-  const { rank, size, members } = communicator;
-  const told = new Uint8Array(bytesOfRank * size);
-  const own = Object.fromEntries(Object.entries(traits).map(([name, value]) => [name, short(value)]));
-  new TextEncoder().encodeInto(
-    JSON.stringify(own),
-    told.subarray(bytesOfRank * rank, bytesOfRank * (rank + 1)),
-  );
-  communicator.allGather(told);
-  const all = Array.from({ length: size }, (_, i) => {
-    const text = new TextDecoder().decode(told.subarray(bytesOfRank * i, bytesOfRank * (i + 1)));
-    return JSON.parse(text.replaceAll("\0", "")) as Traits;
-  });
+  const { size, members } = communicator;
+  const own: Traits = Object.fromEntries(Object.entries(traits).map(([name, value]) => [name, short(value)]));
+  const all = gatherRecords(communicator, own, bytesOfRank);
   const [first] = all;
   const differs = all.findIndex((one) => JSON.stringify(one) !== JSON.stringify(first));
   if (differs < 0) return undefined;

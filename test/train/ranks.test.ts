@@ -9,8 +9,8 @@ import { layersModel, perceptron } from "../../src/learn/models/index.js";
 import { adam, lamb, momentum, type OptimizerChoice } from "../../src/learn/optimizers/index.js";
 import { classificationProblem } from "../../src/learn/problems/index.js";
 import { type LaneTraining, laneProgram, stepEntry } from "../../src/train/index.js";
-import { writeInitialValues } from "../../src/train/initialValues.js";
 import { classifying, train } from "./support.js";
+import { largestDifference, type TrainedValues, trainedValues } from "./values.js";
 
 const backends = [1, 2, 3].map((ranks) => cpuBackend({ ranks }));
 afterAll(async () => {
@@ -24,30 +24,8 @@ async function dropping(choice: OptimizerChoice, changes: Partial<LaneTraining> 
   return { ...training, problem: classificationProblem({ dataset: training.problem.dataset!, model }) };
 }
 
-/** Parameters and their averages after all steps. */
-function trained(training: LaneTraining, ranks: number): Map<string, number[]> {
-  const program = laneProgram(training, training.lanes.length, ranks);
-  const executable = backends[ranks - 1].compile(program.program);
-  writeInitialValues(executable, training, program);
-  executable.run(stepEntry, training.steps);
-  const values = new Map(
-    Object.keys(program.program.variables)
-      .filter((name) => name.startsWith("parameter/") || name.startsWith("average/"))
-      .map((name) => [name, [...executable.read(name)]]),
-  );
-  executable.release();
-  return values;
-}
-
-/** The largest difference of a tensor's values, relative to its largest one. */
-function difference(a: Map<string, number[]>, b: Map<string, number[]>): number {
-  return Math.max(
-    ...[...a].map(([name, values]) => {
-      const scale = Math.max(...values.map(Math.abs));
-      return Math.max(...values.map((value, i) => Math.abs(value - b.get(name)![i]))) / scale;
-    }),
-  );
-}
+const trained = (training: LaneTraining, ranks: number): TrainedValues =>
+  trainedValues(training, backends[ranks - 1]);
 
 const bounds = { float32: 1e-5, float64: 1e-12 } as const;
 
@@ -70,7 +48,7 @@ describe.each(["float32", "float64"] as const)("%s", (dtype) => {
     const training = await make();
     const expected = trained(training, 1);
     for (const ranks of [2, 3]) {
-      expect(difference(expected, trained(training, ranks))).toBeLessThanOrEqual(bounds[dtype]);
+      expect(largestDifference(expected, trained(training, ranks))).toBeLessThanOrEqual(bounds[dtype]);
     }
   });
 });

@@ -13,9 +13,9 @@ import { convNet, layersModel, type Model, resnet } from "../../src/learn/models
 import { adam, momentum, type OptimizerChoice } from "../../src/learn/optimizers/index.js";
 import { classificationProblem } from "../../src/learn/problems/index.js";
 import { type LaneTraining, laneProgram, stepEntry } from "../../src/train/index.js";
-import { writeInitialValues } from "../../src/train/initialValues.js";
 import { grad } from "../../src/transform/index.js";
 import { classifying, greatestDifference, train } from "./support.js";
+import { largestDifference, type TrainedValues, trainedValues } from "./values.js";
 
 const backends = [1, 2, 3].map((ranks) => cpuBackend({ ranks }));
 afterAll(async () => {
@@ -63,30 +63,8 @@ async function images(model: Model, changes: Partial<LaneTraining> = {}): Promis
   };
 }
 
-/** Parameters, running statistics and their averages after all steps. */
-function trained(training: LaneTraining, ranks: number): Map<string, number[]> {
-  const program = laneProgram(training, training.lanes.length, ranks);
-  const executable = backends[ranks - 1].compile(program.program);
-  writeInitialValues(executable, training, program);
-  executable.run(stepEntry, training.steps);
-  const values = new Map(
-    Object.keys(program.program.variables)
-      .filter((name) => /^(parameter|state|average)\//.test(name))
-      .map((name) => [name, [...executable.read(name)]]),
-  );
-  executable.release();
-  return values;
-}
-
-/** The largest difference of a tensor's values, relative to its largest one. */
-function difference(a: Map<string, number[]>, b: Map<string, number[]>): number {
-  return Math.max(
-    ...[...a].map(([name, values]) => {
-      const scale = Math.max(...values.map(Math.abs));
-      return Math.max(...values.map((value, i) => Math.abs(value - b.get(name)![i]))) / scale;
-    }),
-  );
-}
+const trained = (training: LaneTraining, ranks: number): TrainedValues =>
+  trainedValues(training, backends[ranks - 1]);
 
 const bounds = { float32: 1e-4, float64: 1e-11 } as const;
 
@@ -116,7 +94,7 @@ describe.each(["float32", "float64"] as const)("parameters and running statistic
     const expected = trained(training, 1);
     expect([...expected.keys()].some((name) => name.startsWith("state/"))).toBe(true);
     for (const ranks of [2, 3])
-      expect(difference(expected, trained(training, ranks))).toBeLessThanOrEqual(bounds[dtype]);
+      expect(largestDifference(expected, trained(training, ranks))).toBeLessThanOrEqual(bounds[dtype]);
   });
 });
 
@@ -126,7 +104,7 @@ test("without it ranks train something else", async () => {
     dtype: "float64",
     steps: 12,
   });
-  expect(difference(trained(training, 1), trained(training, 2))).toBeGreaterThan(1e-3);
+  expect(largestDifference(trained(training, 1), trained(training, 2))).toBeGreaterThan(1e-3);
 });
 
 test("one rank compiles to the same with it and without", async () => {

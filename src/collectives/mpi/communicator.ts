@@ -20,6 +20,7 @@ import {
   partOf,
   type Reduction,
 } from "../communicator.js";
+import { gatherRecords } from "../records.js";
 import type { Handle } from "./abi.js";
 import type { Mpi, Span } from "./calls.js";
 import { Exchange, type Purpose, type Route } from "./exchange.js";
@@ -269,18 +270,7 @@ export class MpiCommunicator implements Communicator {
   }
 
   private gatherMembers(self: Omit<WorldMember, "rank">): WorldMember[] {
-    const { rank, size } = this;
-    const records = new Uint8Array(memberBytes * size);
-    new TextEncoder().encodeInto(
-      JSON.stringify(self),
-      records.subarray(memberBytes * rank, memberBytes * (rank + 1)),
-    );
-    this.allGather(records);
-    return Array.from({ length: size }, (_, of): WorldMember => {
-      const record = records.subarray(memberBytes * of, memberBytes * (of + 1));
-      const text = new TextDecoder().decode(record).replace(/\0+$/, "");
-      return { ...(JSON.parse(text) as WorldMember), rank: of };
-    });
+    return gatherRecords(this, self, memberBytes).map((member, rank) => ({ ...member, rank }));
   }
 }
 

@@ -11,6 +11,7 @@ import {
   logPolynomial,
   permutationHalfBits,
   permutationRounds,
+  rotations,
 } from "../../../base/random.js";
 import {
   type Code,
@@ -25,8 +26,6 @@ import {
 import type { Scratch } from "./scratch.js";
 
 type Vector = Code<"v128">;
-
-const rotations = [13, 15, 26, 6, 17, 29, 16, 24];
 
 /** Threefry-2x32, first word; int32 lanes. */
 export function vectorRandomBits(scratch: Scratch, inputs: readonly Vector[]): Vector {

@@ -1,6 +1,6 @@
 /** Convolutions where no library makes them: products whose operands are read out of images and outputs as they lie. */
 import { stridesOf } from "../../../base/shape.js";
-import type { ConvolutionKernel, ConvolutionOperand, LoopKernel } from "../../../compile/plan.js";
+import type { ConvolutionKernel, ConvolutionOperand } from "../../../compile/plan.js";
 import { cType } from "./cTypes.js";
 import { addressOf, type Memory, type Stage } from "./part.js";
 import { emitTiledProduct, type TiledProduct } from "./tiledProduct.js";
@@ -23,7 +23,7 @@ export function emitConvolution(kernel: ConvolutionKernel, memory: Memory): Stag
   );
 }
 
-type RoleOfProduct = Pick<TiledProduct, "rows" | "columns" | "depth" | "operands" | "result" | "sumOfParts">;
+type RoleOfProduct = Pick<TiledProduct, "rows" | "columns" | "depth" | "operands" | "result" | "divisible">;
 
 /** Numbers of one group, and code that all roles share. */
 interface ConvolutionCode {
@@ -111,32 +111,16 @@ const roles: { readonly [R in ConvolutionKernel["computes"]]: (code: Convolution
       `const PatchOperand<${type}, true> right = {x, window, ${taps}};`,
     ].join("\n"),
     result: `const MatrixResult<${type}> result = {w, ${filters}, ${taps}, ${taps}ll, false};`,
-    sumOfParts: (parts, slices) => sumOfFilters(kernel, [filters, taps], parts, slices),
+    divisible: divisibleFilters(kernel, [kernel.lanes, kernel.attributes.groups, filters, taps]),
   }),
 };
 
-/** Filters as the sum of parts [slices, lanes, groups, filters of a group, taps]. */
-function sumOfFilters(
-  { dtype, lanes, attributes: { groups }, w, name }: ConvolutionKernel,
-  [filters, taps]: readonly [number, number],
-  parts: number,
-  slices: number,
-): LoopKernel {
-  const extents = [slices, lanes, groups, filters, taps];
-  const [, , ...own] = stridesOf(extents);
-  return {
-    kind: "loop",
-    name: `${name}, parts`,
-    extents,
-    reduced: extents.map((_, d) => d === 0),
-    body: [{ op: "load", dtype, access: { buffer: parts, offset: 0, strides: stridesOf(extents) } }],
-    stores: [],
-    reductions: [
-      {
-        value: 0,
-        combine: "sum",
-        access: { buffer: w.buffer, offset: 0, strides: [0, w.laneStride, ...own] },
-      },
-    ],
-  };
-}
+/** Where filters [lanes, groups, filters of a group, taps] belong. */
+const divisibleFilters = (
+  { w, name }: ConvolutionKernel,
+  shape: readonly number[],
+): TiledProduct["divisible"] => ({
+  name: `${name}, parts`,
+  shape,
+  place: { buffer: w.buffer, offset: 0, strides: [w.laneStride, ...stridesOf(shape).slice(1)] },
+});

@@ -1,7 +1,7 @@
 /** Matrix products where no library makes them. */
 
-import { sizeOf, stridesOf } from "../../../base/shape.js";
-import type { GemmKernel, GemmOperand, LoopKernel } from "../../../compile/plan.js";
+import { sizeOf } from "../../../base/shape.js";
+import type { GemmKernel, GemmOperand } from "../../../compile/plan.js";
 import { cType } from "./cTypes.js";
 import { indexTypes, indicesFrom, position } from "./nest.js";
 import { addressOf, type Memory, type Stage } from "./part.js";
@@ -41,29 +41,15 @@ export function emitProduct(kernel: GemmKernel, memory: Memory): Stage[] {
         operand("right", b, n, false),
       ].join("\n"),
       result: `const MatrixResult<${type}> result = {${from(c, type)}, ${m}, ${n}, ${c.leading}ll, ${accumulate}};`,
-      ...(!accumulate && { sumOfParts: (parts, slices) => sumInto(kernel, parts, slices) }),
+      ...(!accumulate && {
+        divisible: {
+          name: "dot, parts",
+          shape: [...batch, m, n],
+          place: { buffer: c.buffer, offset: c.offset, strides: [...c.batchStrides, c.leading, 1] },
+        },
+      }),
       libraries: [],
     },
     memory,
   );
-}
-
-/** C = the sum of parts [slices, batch, m, n]. */
-function sumInto({ dtype, m, n, c, batch }: GemmKernel, parts: number, slices: number): LoopKernel {
-  const extents = [slices, ...batch, m, n];
-  return {
-    kind: "loop",
-    name: "dot, parts",
-    extents,
-    reduced: extents.map((_, d) => d === 0),
-    body: [{ op: "load", dtype, access: { buffer: parts, offset: 0, strides: stridesOf(extents) } }],
-    stores: [],
-    reductions: [
-      {
-        value: 0,
-        combine: "sum",
-        access: { buffer: c.buffer, offset: c.offset, strides: [0, ...c.batchStrides, c.leading, 1] },
-      },
-    ],
-  };
 }

@@ -3,7 +3,8 @@
  * each, and a second stage adds up what they leave in scratch memory, always in the same order.
  */
 import { bytesOf } from "../../../base/dtype.js";
-import type { LoopKernel } from "../../../compile/plan.js";
+import { type Shape, stridesOf } from "../../../base/shape.js";
+import type { Access, LoopKernel } from "../../../compile/plan.js";
 import { cType } from "./cTypes.js";
 import { mergedNest } from "./nest.js";
 import { addressOf, type DeviceLibrary, type Memory, type Stage } from "./part.js";
@@ -23,12 +24,17 @@ export interface TiledProduct {
   readonly operands: string;
   /** Statements that declare `result`. */
   readonly result: string;
-  /**
-   * The kernel that puts into place the sums over the first dimension of parts [slices, batches, rows, columns] in a
-   * buffer; absent: the depth can't be divided.
-   */
-  readonly sumOfParts?: (parts: number, slices: number) => LoopKernel;
+  /** Where sums of parts belong, if blocks divide the depth; absent: they may not. */
+  readonly divisible?: Divisible;
   readonly libraries: readonly DeviceLibrary[];
+}
+
+interface Divisible {
+  /** Of their kernel, for people. */
+  readonly name: string;
+  /** [batches, rows, columns], as dimensions that the place has strides for. */
+  readonly shape: Shape;
+  readonly place: Access;
 }
 
 interface Tile {
@@ -56,7 +62,7 @@ const wantedBlocks = 256;
 const leastDepth = 256;
 
 export function emitTiledProduct(product: TiledProduct, memory: Memory): Stage[] {
-  const { title, dtype, rows, columns, depth, batches, rounded, sumOfParts, libraries } = product;
+  const { title, dtype, rows, columns, depth, batches, rounded, divisible, libraries } = product;
   if (rows * columns * batches === 0) return [];
   const tile = chooseTile(product);
   const [down, across] = [Math.ceil(rows / tile.rows), Math.ceil(columns / tile.columns)];
@@ -92,11 +98,14 @@ export function emitTiledProduct(product: TiledProduct, memory: Memory): Stage[]
     sharedBytes: tile.depth * ((tile.rows + tile.columns) * bytesOf(dtype) + 32),
     libraries: ["products", ...libraries] as const,
   };
-  const sum = parts === undefined ? [] : emitReductions(mergedNest(sumOfParts!(parts, slices)), memory);
+  const sum =
+    parts === undefined
+      ? []
+      : emitReductions(mergedNest(sumOf(dtype, divisible!, { parts, slices })), memory);
   return [[part], ...sum];
 }
 
-const mostSlices = ({ sumOfParts, depth }: TiledProduct): number => (sumOfParts ? depth / leastDepth : 1);
+const mostSlices = ({ divisible, depth }: TiledProduct): number => (divisible ? depth / leastDepth : 1);
 
 /** The tile with the least estimated time: that of all tiles, padding included, at the rate that blocks enough reach. */
 function chooseTile(product: TiledProduct): Tile {
@@ -108,4 +117,22 @@ function chooseTile(product: TiledProduct): Tile {
     return (blocks * tile.rows * tile.columns) / (tile.rate * busy);
   };
   return tiles.reduce((best, tile) => (timeOf(tile) < timeOf(best) ? tile : best));
+}
+
+/** Puts into place the sums over the first dimension of parts [slices, ...shape] in a buffer. */
+function sumOf(
+  dtype: TiledProduct["dtype"],
+  { name, shape, place }: Divisible,
+  { parts, slices }: { readonly parts: number; readonly slices: number },
+): LoopKernel {
+  const extents = [slices, ...shape];
+  return {
+    kind: "loop",
+    name,
+    extents,
+    reduced: extents.map((_, d) => d === 0),
+    body: [{ op: "load", dtype, access: { buffer: parts, offset: 0, strides: stridesOf(extents) } }],
+    stores: [],
+    reductions: [{ value: 0, combine: "sum", access: { ...place, strides: [0, ...place.strides] } }],
+  };
 }

@@ -10,6 +10,7 @@ import {
   logOfTwo,
   logPolynomial,
   permutationRounds,
+  rotations,
 } from "../../../../base/random.js";
 import { literal } from "../cTypes.js";
 
@@ -19,7 +20,7 @@ const list = (values: readonly number[]): string => values.map(float).join(", ")
 export const random = `
 // Threefry-2x32, first word.
 __device__ __forceinline__ unsigned threefry(unsigned k0, unsigned k1, unsigned counter) {
-  const int rotations[8] = {13, 15, 26, 6, 17, 29, 16, 24};
+  const int rotations[8] = {${rotations.join(", ")}};
   const unsigned keys[3] = {k0, k1, k0 ^ k1 ^ ${keyParity}u};
   unsigned x0 = counter + k0;
   unsigned x1 = ${drawStream}u + k1;
