@@ -13,7 +13,7 @@ export type { ChartSection } from "./charts/chart.js";
 export type { Comparison } from "./comparisons.js";
 export { type Criteria, type Criterion, valueIn } from "./criteria.js";
 export { figuresFrom, figuresOf, type StudyFigure } from "./figures.js";
-export { type Finding, findingsFrom, findingsOf } from "./findings.js";
+export { type Finding, findingsFrom, findingsOf } from "./findings/index.js";
 export { htmlPage, pageFrom } from "./page.js";
 export { forecastFigure, type ScalingFigure, scalingFigures } from "./scaling/index.js";
 export type { ReportCell, ReportColumn, ReportTable } from "./table.js";

@@ -3,7 +3,7 @@ import type { Json, StoredStudy } from "../runs/index.js";
 import { analyse, type ReportOptions, type StudyAnalysis } from "./analysis.js";
 import type { ChartSection } from "./charts/chart.js";
 import { figuresFrom, type StudyFigure } from "./figures.js";
-import { type Finding, findingsFrom } from "./findings.js";
+import { type Finding, findingsFrom } from "./findings/index.js";
 import { type Html, html, inlineSvg } from "./html.js";
 import { pageScript, pageStyle } from "./pageStyle.js";
 import type { ReportTable } from "./table.js";

@@ -1,7 +1,7 @@
 /** The summary that stands on the terminal after a run: findings, the best settings, where the rest is. */
 import type { StoredStudy } from "../runs/index.js";
 import { analyse, type ReportOptions, type StudyAnalysis } from "./analysis.js";
-import { type Finding, findingsFrom } from "./findings.js";
+import { type Finding, findingsFrom } from "./findings/index.js";
 import { lengthInWords } from "./lengths.js";
 import type { ReportCell, ReportTable } from "./table.js";
 import { tablesFrom } from "./tables.js";

@@ -2,8 +2,8 @@
 import type { StoredRun } from "../../runs/index.js";
 import { predictDivergence } from "../../theory/index.js";
 import { inProse, type OptimizerResult, type SettingResult, type StudyAnalysis } from "../analysis.js";
-import type { Finding } from "../findings.js";
 import { counted, integer, listed, settingInWords, significant } from "../words.js";
+import type { Finding } from "./finding.js";
 
 export function divergenceFindings(analysis: StudyAnalysis): Finding[] {
   const diverged = analysis.results.filter((run) => run.status === "diverged");

@@ -1,9 +1,9 @@
 /** How many runs stopped early, and how much of their steps they made. */
 import { quantile } from "../../lab/statistics/index.js";
 import type { StudyAnalysis } from "../analysis.js";
-import type { Finding } from "../findings.js";
 import { stoppedEarly } from "../lengths.js";
 import { counted, integer, metricName } from "../words.js";
+import type { Finding } from "./finding.js";
 
 export function earlyStoppingFindings({ study, results, optimizers, budgets }: StudyAnalysis): Finding[] {
   const { earlyStopping } = study.record;

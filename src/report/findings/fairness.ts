@@ -1,8 +1,8 @@
 /** Whether the comparison was fair and the study complete. */
 import { isResult } from "../../runs/index.js";
 import type { StudyAnalysis } from "../analysis.js";
-import type { Finding } from "../findings.js";
 import { counted, integer, listed } from "../words.js";
+import type { Finding } from "./finding.js";
 
 export function fairnessFindings(analysis: StudyAnalysis): Finding[] {
   return [...budgetFindings(analysis), ...completenessFindings(analysis)];

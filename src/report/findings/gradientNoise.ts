@@ -1,8 +1,8 @@
 /** How noisy gradients were at the best settings, and which batches are of use by that. */
 import { type StudyAnalysis, withBest } from "../analysis.js";
-import type { Finding } from "../findings.js";
 import { batchVerdict, courseInWords, noiseCourse, verdictInWords } from "../noise.js";
 import { counted } from "../words.js";
+import type { Finding } from "./finding.js";
 
 export function gradientNoiseFindings(analysis: StudyAnalysis): Finding[] {
   const { batchSize } = analysis.study.record;

@@ -7,9 +7,9 @@ import {
   predictedLosses,
 } from "../../theory/index.js";
 import { type StudyAnalysis, settingName } from "../analysis.js";
-import type { Finding } from "../findings.js";
 import { gapsOf, hasBatches, type SettingGap } from "../gaps.js";
 import { metricInterval, significant } from "../words.js";
+import type { Finding } from "./finding.js";
 
 export function optimumFindings(analysis: StudyAnalysis): Finding[] {
   const optimum = analysis.problem?.optimum;

@@ -1,7 +1,7 @@
 /** How much each optimizer forgives: the width of its good range, and where the grid was too short to tell. */
 import { type StudyAnalysis, withBest } from "../analysis.js";
-import type { Finding } from "../findings.js";
 import { chosenValue, decadesInWords, formatDecades, hyperparameterName, listed } from "../words.js";
+import type { Finding } from "./finding.js";
 
 export function rangeFindings(analysis: StudyAnalysis): Finding[] {
   return [...widths(analysis), ...edges(analysis), ...choices(analysis)];

@@ -1,8 +1,8 @@
 /** Which optimizer to use and with which settings, or that the data do not decide; who reaches the targets first. */
 import type { NamedComparison, Standing } from "../../lab/statistics/index.js";
 import { type BestResult, inProse, type StudyAnalysis, withBest } from "../analysis.js";
-import type { Finding } from "../findings.js";
 import { capitalised, counted, duration, integer, listed, targetInWords } from "../words.js";
+import type { Finding } from "./finding.js";
 
 export function recommendationFindings(analysis: StudyAnalysis): Finding[] {
   const { standings, leaders } = analysis.standings;
