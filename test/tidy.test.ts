@@ -29,7 +29,7 @@ const everything = [
 const floors: readonly (readonly string[])[] = [
   ["base", "graph"],
   ["transform", "compile"],
-  ["backends", "collectives", "native"],
+  ["backends", "processes", "collectives", "native"],
   ["learn"],
   ["train", "runs", "theory"],
   ["lab", "figures", "report", "exports"],
@@ -41,7 +41,9 @@ const beside: readonly (readonly [string, string])[] = [
   ["graph", "base"],
   ["compile", "transform"],
   ["backends", "native"],
+  ["backends", "processes"],
   ["backends", "collectives"],
+  ["processes", "collectives"],
   ["collectives", "native"],
   ["train", "runs"],
   ["report", "figures"],

@@ -12,7 +12,6 @@ import {
 import type { Plan, PlanBuffer } from "../../compile/plan.js";
 import { mostMemoryBytes } from "./memoryLayout.js";
 import type { MemoryPool } from "./memoryPool.js";
-import type { Processes } from "./processes/leader.js";
 import { type RankLibraries, RankProgram, type World } from "./rankProgram.js";
 import { breakMeeting, isBroken } from "./ranks/barrier.js";
 import { clockMemory, timesIn } from "./ranks/clock.js";
@@ -27,8 +26,6 @@ export interface CpuOptions extends RankLibraries {
   readonly patienceMs?: number;
   /** Processes with which programs for several are run. */
   readonly world?: World;
-  /** The others of them; only where this one leads. */
-  readonly processes?: Processes;
 }
 
 export class CpuExecutable implements Executable {
@@ -39,9 +36,6 @@ export class CpuExecutable implements Executable {
   private readonly counters: SharedArrayBuffer;
   private readonly followers: Followers | undefined;
   private readonly number: number;
-  private readonly processes: Processes | undefined;
-  /** In other processes. */
-  private readonly numberElsewhere: number;
   private readonly named: ReadonlyMap<string, PlanBuffer>;
   private lastSteps = new Map<string, number>();
   private released = false;
@@ -61,9 +55,6 @@ export class CpuExecutable implements Executable {
     this.counters = clockMemory(plan.ranks, Object.keys(plan.entries).length);
     this.followers = plan.ranks > 1 ? followers : undefined;
     this.number = this.followers?.nextProgram() ?? 0;
-    this.processes = plan.processes > 1 ? options.processes : undefined;
-    this.numberElsewhere = this.processes?.nextProgram() ?? 0;
-    this.processes?.tell({ kind: "compile", program: this.numberElsewhere, plan, traceCapacity });
     this.named = new Map(
       plan.buffers
         .filter(({ role }) => role !== "temporary" && role !== "constant")
@@ -87,7 +78,6 @@ export class CpuExecutable implements Executable {
     invariant(!this.released, "a released program runs no more");
     if (!this.plan.entries[entry]) throw unknownName("entry", entry, Object.keys(this.plan.entries));
     checkSteps(steps, this.traceCapacity);
-    this.processes?.tell({ kind: "run", program: this.numberElsewhere, entry, steps, options });
     if (this.followers) this.runTogether(this.followers, entry, steps, options);
     else this.leader.run(entry, steps, options);
     this.lastSteps.set(entry, steps);
@@ -120,7 +110,6 @@ export class CpuExecutable implements Executable {
   write(name: string, values: TypedArray | readonly number[]): void {
     const buffer = this.buffer(name);
     checkValues(name, buffer, values.length);
-    this.processes?.tell({ kind: "write", program: this.numberElsewhere, variable: name, values });
     const copies = buffer.scope === "private" ? this.plan.ranks : 1;
     for (let rank = 0; rank < copies; rank++)
       this.view({ ...buffer, offset: buffer.offset + rank * this.plan.privateBytes }).set(values);
@@ -134,8 +123,7 @@ export class CpuExecutable implements Executable {
 
   /** Collective where processes run the program together. */
   times(): EntryTimes {
-    const { plan, processes, options, counters } = this;
-    processes?.tell({ kind: "times", program: this.numberElsewhere });
+    const { plan, options, counters } = this;
     const own = new Float64Array(counters);
     const all = new Float64Array(own.length * plan.processes);
     const { process = 0, communicator } = options.world ?? {};
@@ -152,7 +140,6 @@ export class CpuExecutable implements Executable {
   release(): void {
     if (this.released) return;
     this.released = true;
-    this.processes?.tell({ kind: "release", program: this.numberElsewhere });
     this.leader.release();
     this.followers?.begin({ kind: "release", program: this.number });
     this.followers?.end();

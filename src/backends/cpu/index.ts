@@ -5,13 +5,13 @@ import type { Communicator } from "../../collectives/index.js";
 import type { Backend } from "../../compile/backend.js";
 import type { Plan } from "../../compile/plan.js";
 import { planProgram } from "../../compile/planProgram.js";
+import { followLeader } from "../../processes/follow.js";
+import { Processes } from "../../processes/leader.js";
 import { selectConvolution } from "./convolution/index.js";
 import { CpuExecutable } from "./executable.js";
 import { type GemmChoice, type GemmLibrary, selectGemm } from "./gemm/index.js";
 import { memoryLayout, mostMemoryBytes } from "./memoryLayout.js";
 import { MemoryPool } from "./memoryPool.js";
-import { followLeader } from "./processes/follow.js";
-import { Processes } from "./processes/leader.js";
 import { Followers } from "./ranks/followers.js";
 import { detectFeatures } from "./wasm/index.js";
 
@@ -62,7 +62,8 @@ export function cpuBackend(options: CpuBackendOptions = {}): CpuBackend {
       }
       const plan = planProgram(program, { processes: needed === 1 ? 1 : count });
       checkPrecision(plan, gemm);
-      return new CpuExecutable(plan, program.traceCapacity, { ...parts, ...(processes && { processes }) });
+      const make = (): CpuExecutable => new CpuExecutable(plan, program.traceCapacity, parts);
+      return processes && plan.processes > 1 ? processes.compile(plan, program.traceCapacity, make) : make();
     },
     close: async () => {
       processes?.close();
@@ -119,7 +120,7 @@ export async function followCpuBackend(
 ): Promise<void> {
   const { communicator } = options;
   const parts = partsOf("followCpuBackend", options);
-  followLeader({ ...parts, world: { process: communicator.rank, communicator } });
+  followLeader(communicator, (plan, traceCapacity) => new CpuExecutable(plan, traceCapacity, parts));
   await parts.followers?.close();
 }
 

@@ -10,7 +10,7 @@ import type { AllReduceKernel, ConvolutionKernel, GemmKernel, Plan } from "../..
 import type { BoundConvolution, ConvolutionSpec } from "./convolution/index.js";
 import type { LibraryKernel } from "./emitPlan.js";
 import type { BoundGemm } from "./gemm/index.js";
-import type { TravellingSums } from "./processes/travellingSums.js";
+import type { TravellingSums } from "./travellingSums.js";
 import type { WasmMemory } from "./wasm/index.js";
 
 export interface BoundLibraries {

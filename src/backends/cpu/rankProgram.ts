@@ -9,8 +9,8 @@ import type { BoundGemm, GemmLibrary } from "./gemm/index.js";
 import { prepareLibraryCall } from "./libraryCalls.js";
 import { mathImports } from "./loops/index.js";
 import { type MemoryLayout, memoryLayout } from "./memoryLayout.js";
-import { TravellingSums } from "./processes/travellingSums.js";
 import { RankClock } from "./ranks/clock.js";
+import { TravellingSums } from "./travellingSums.js";
 import {
   compileModule,
   instantiate,

@@ -3,8 +3,8 @@
  * else carries them. The time that communication takes from computing is that in `begin`, `advance` and `finish`; what
  * passes between a `begin` and its `finish` is hidden.
  */
-import { invariant } from "../../../base/errors.js";
-import type { Communicator, FloatArray, PendingReduction } from "../../../collectives/index.js";
+import { invariant } from "../../base/errors.js";
+import type { Communicator, FloatArray, PendingReduction } from "../../collectives/index.js";
 
 /** Arrays of one type that travel together. */
 export interface Bucket {

@@ -1,9 +1,9 @@
 /** What the leading process and those that follow it tell each other. */
 import { deserialize, serialize } from "node:v8";
-import type { TypedArray } from "../../../base/dtype.js";
-import type { Communicator } from "../../../collectives/index.js";
-import type { RunOptions } from "../../../compile/backend.js";
-import type { Plan } from "../../../compile/plan.js";
+import type { TypedArray } from "../base/dtype.js";
+import type { Communicator } from "../collectives/index.js";
+import type { RunOptions } from "../compile/backend.js";
+import type { Plan } from "../compile/plan.js";
 
 export type ToProcess =
   | {
