@@ -17,7 +17,7 @@ export interface Backend extends BackendLabel {
   compile(program: Program): Executable;
   /** How many ranks it runs a program on that is made for so many; default 1. */
   readonly ranks?: number;
-  /** Processes that these ranks are divided among; default 1. */
+  /** Processes, or devices with memories of their own, that these ranks are divided among; default 1. */
   readonly processes?: number;
   /** What it needs for a program of that plan beside the arena; by default nothing, and there is no limit. */
   memoryOf?(plan: Plan): ProgramMemory;

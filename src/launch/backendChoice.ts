@@ -65,7 +65,7 @@ export async function makeBackend(choice: BackendChoice): Promise<Backend> {
       const { cudaBackend } = await import("../backends/cuda/index.js");
       return cudaBackend({
         environment: process.env,
-        ...(device !== undefined && { device }),
+        ...(device !== undefined && { devices: [device] }),
         precision: tf32 ? "tf32" : "float32",
       });
     }

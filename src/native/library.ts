@@ -12,6 +12,8 @@ export interface NativeLibrary {
   func(prototype: string): NativeFunction;
   /** The same, or undefined where the library has none. */
   optional(prototype: string): NativeFunction | undefined;
+  /** Makes prototypes know a structure of so many bytes; functions are passed it by value, as `{ bytes }`. */
+  structure(name: string, bytes: number): void;
   /** Address of a variable that the library exports; undefined where it has none of the name. */
   symbol(name: string): bigint | undefined;
   /** Reads `count` 32-bit integers at a pointer that a function returned. */
@@ -30,6 +32,8 @@ interface Koffi {
     path: string | null,
     options: { readonly global: boolean },
   ): { func(prototype: string): NativeFunction; symbol(name: string): bigint };
+  struct(name: string, members: { readonly bytes: unknown }): unknown;
+  array(type: "uint8", length: number): unknown;
   decode(pointer: unknown, type: string): Int32Array;
   decode(pointer: unknown, type: "char", length: number): string;
   address(view: ArrayBufferView): bigint;
@@ -63,6 +67,9 @@ export function openLibrary(path: string, { global = false }: OpenLibraryOptions
     path,
     func: (prototype) => library.func(prototype),
     optional: (prototype) => present(() => library.func(prototype)),
+    // One that another library made known is known already.
+    structure: (name, bytes) =>
+      void present(() => koffi.struct(name, { bytes: koffi.array("uint8", bytes) })),
     symbol: (name) => present(() => library.symbol(name)),
     readInts: (pointer, count) => koffi.decode(pointer, `int [${count}]`),
     readText: (address) => koffi.decode(address, "char", -1),

@@ -1,69 +1,112 @@
-/** The backend on a device that was found, whatever calls it: CUDA's libraries, or a record of calls in tests. */
+/** The backend on devices that were found, whatever calls them: CUDA's libraries, or a record of calls in tests. */
 import { invariant, SlalomError } from "../../base/errors.js";
 import type { Backend, ProgramMemory } from "../../compile/backend.js";
 import type { Plan } from "../../compile/plan.js";
+import { planForRank } from "../../compile/planForRank.js";
 import { planProgram } from "../../compile/planProgram.js";
+import type { EmitCuda } from "./commands.js";
 import { type CudaDevice, prepareProgram } from "./device.js";
+import type { DeviceFacts, Driver } from "./driver.js";
 import { during } from "./driverErrors.js";
 import { CudaExecutable } from "./executable.js";
 import { Handles } from "./handles.js";
 import type { ConvolutionLibrary, ProductLibrary } from "./libraryCalls.js";
+import type { DeviceSums } from "./sums.js";
 
 export interface CudaBackend extends Backend {
+  readonly ranks: number;
+  readonly processes: number;
+  /** A program that was planned elsewhere, as this process runs it: those that follow another are told plans. */
+  load(plan: Plan, traceCapacity: number): CudaExecutable;
   memoryOf(plan: Plan): ProgramMemory;
-  /** Gives the device back; its programs are released before. */
+  /** Gives the devices back; its programs are released before. */
   close(): Promise<void>;
 }
 
-export interface FoundDevice extends Pick<CudaDevice, "driver" | "facts" | "emit" | "compile"> {
+export interface FoundDevices {
   readonly description: string;
+  readonly driver: Driver;
+  readonly devices: readonly FoundDevice[];
+  readonly emit: EmitCuda;
   /** Absent: kernels of the source compute them. */
   readonly openProducts?: () => ProductLibrary;
   readonly openConvolutions?: () => ConvolutionLibrary;
+  /** Absent where there is one rank. */
+  readonly ranks?: FoundRanks;
 }
 
-/** Takes nothing of the device before the first program. */
-export function cudaBackendOn({
-  description,
-  openProducts,
-  openConvolutions,
-  ...found
-}: FoundDevice): CudaBackend {
-  const { driver, facts } = found;
+export interface FoundDevice extends Pick<CudaDevice, "compile"> {
+  readonly facts: DeviceFacts;
+}
+
+/** Ranks that train together. */
+export interface FoundRanks {
+  /** On each device; more than one in tests alone. */
+  readonly ofDevice: number;
+  /** This process' number among those that train together, and how many they are. */
+  readonly process: number;
+  readonly processes: number;
+  /** @param devices that of each rank of this process */
+  readonly openSums: (devices: readonly CudaDevice[]) => DeviceSums;
+}
+
+/** Takes nothing of a device before the first program. */
+export function cudaBackendOn(found: FoundDevices): CudaBackend {
+  const { description, devices } = found;
+  const { ofDevice = 1, process = 0, processes = 1, openSums } = found.ranks ?? {};
+  const all = devices.length * ofDevice * processes;
   const handles = new Handles();
-  let opened: CudaDevice | undefined;
+  const opened: (CudaDevice | undefined)[] = devices.map(() => undefined);
+  let sums: DeviceSums | undefined;
   let closed = false;
-  const device = (): CudaDevice => {
+  const device = (i: number): CudaDevice => {
     invariant(!closed, "a closed backend compiles no more");
-    opened ??= handles.orReleased(() =>
-      during(`cuda device ${facts.ordinal} (${facts.name})`, () => {
-        driver.retainContext(facts.ordinal);
-        handles.own(facts.ordinal, (ordinal) => driver.releaseContext(ordinal));
-        const products = openProducts && handles.own(openProducts(), (one) => one.release());
-        const convolutions = openConvolutions && handles.own(openConvolutions(), (one) => one.release());
-        return { ...found, ...(products && { products }), ...(convolutions && { convolutions }) };
-      }),
-    );
-    return opened;
+    opened[i] ??= openDevice(found, devices[i], handles);
+    return opened[i];
+  };
+  /** The device of each rank of this process. */
+  const ofRanks = (): CudaDevice[] =>
+    devices.flatMap((_, i) => Array.from({ length: ofDevice }, () => device(i)));
+  const load = (plan: Plan, traceCapacity: number): CudaExecutable => {
+    if (plan.processes === 1) return new CudaExecutable(plan, traceCapacity, { devices: [device(0)] });
+    invariant(openSums && plan.processes === all, "a program of several ranks is for all there are");
+    return new CudaExecutable(plan, traceCapacity, {
+      devices: ofRanks(),
+      process,
+      openSums: () => {
+        sums ??= handles.own(openSums(ofRanks()), (one) => one.release());
+        return sums;
+      },
+    });
   };
   return {
     name: "cuda",
     description,
+    ranks: all,
+    processes: all,
     compile(program) {
-      if ((program.ranks ?? 1) !== 1) {
+      const { ranks = 1 } = program;
+      if (ranks !== 1 && ranks !== all) {
         throw new SlalomError(
           "device",
-          `program ${program.name}: is for ${program.ranks} ranks, and the cuda backend has 1 GPU; expected 1 rank. Only the cpu backend has more.`,
+          `program ${program.name}: is for ${ranks} ranks, and the cuda backend has ${all}; expected ${all === 1 ? "1 rank. Take more GPUs" : "as many, or 1"}.`,
         );
       }
-      return new CudaExecutable(planProgram(program), program.traceCapacity, device());
+      return load(planProgram(program, { processes: ranks }), program.traceCapacity);
     },
+    load,
     memoryOf(plan) {
-      const { layout } = prepareProgram(plan, device());
+      const together = plan.processes === 1 ? [device(0)] : [...new Set(ofRanks())];
+      const { layout } = prepareProgram(planForRank(plan, 0), together[0]);
+      const shares = together.map(({ context, facts }) => ({
+        bytes: Math.floor(context.memory().freeBytes / (plan.processes === 1 ? 1 : ofDevice)),
+        facts,
+      }));
+      const least = shares.reduce((a, b) => (b.bytes < a.bytes ? b : a));
       return {
         workspaceBytes: layout.bytes - plan.arenaBytes,
-        mostBytes: driver.memory().freeBytes,
-        limit: `all that is free on device ${facts.ordinal} (${facts.name})`,
+        mostBytes: least.bytes,
+        limit: `all that is free on device ${least.facts.ordinal} (${least.facts.name})`,
         onDevice: true,
       };
     },
@@ -72,4 +115,32 @@ export function cudaBackendOn({
       handles.release();
     },
   };
+}
+
+/** @param handles gives it back */
+function openDevice(
+  { driver, emit, openProducts, openConvolutions }: FoundDevices,
+  { facts, compile }: FoundDevice,
+  handles: Handles,
+): CudaDevice {
+  return during(`cuda device ${facts.ordinal} (${facts.name})`, () => {
+    const own = new Handles();
+    const device = own.orReleased(() => {
+      const context = own.own(driver.open(facts.ordinal), (one) => one.release());
+      const opened = <L extends ProductLibrary | ConvolutionLibrary>(open?: () => L): L | undefined =>
+        open && own.own(context.within(open), (one) => context.within(() => one.release()));
+      const products = opened(openProducts);
+      const convolutions = opened(openConvolutions);
+      return {
+        context,
+        facts,
+        emit,
+        compile,
+        ...(products && { products }),
+        ...(convolutions && { convolutions }),
+      };
+    });
+    handles.own(own, (all) => all.release());
+    return device;
+  });
 }

@@ -1,5 +1,5 @@
 /** What a device is told to run: kernels in CUDA C, and for each entry of a plan its commands in order. */
-import type { ConvolutionKernel, GemmKernel, Plan } from "../../compile/plan.js";
+import type { AllReduceKernel, ConvolutionKernel, GemmKernel, Plan } from "../../compile/plan.js";
 
 export interface CudaProgram {
   /**
@@ -17,7 +17,7 @@ export interface CudaEntry {
   readonly commands: readonly CudaCommand[];
 }
 
-export type CudaCommand = Launch | Product | Convolution;
+export type CudaCommand = Launch | Product | Convolution | Sum;
 
 export interface Launch {
   readonly kind: "launch";
@@ -40,6 +40,15 @@ export interface Product {
 export interface Convolution {
   readonly kind: "convolution";
   readonly convolution: ConvolutionKernel;
+}
+
+/**
+ * A sum over ranks that sets out, or that is waited for. On its way it does not hold up the commands between: none of them
+ * touches its buffers.
+ */
+export interface Sum {
+  readonly kind: "beginSum" | "finishSum";
+  readonly sum: AllReduceKernel;
 }
 
 /**

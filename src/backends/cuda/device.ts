@@ -1,12 +1,12 @@
 /** One device with all that programs need to run on it. */
 import type { ConvolutionKernel, GemmKernel, Plan } from "../../compile/plan.js";
 import type { CudaProgram, EmitCuda } from "./commands.js";
-import type { DeviceFacts, Driver } from "./driver.js";
+import type { DeviceContext, DeviceFacts } from "./driver.js";
 import type { ConvolutionLibrary, Library, LibraryCall, ProductLibrary } from "./libraryCalls.js";
 import { layoutOf, type MemoryLayout } from "./memory.js";
 
 export interface CudaDevice {
-  readonly driver: Driver;
+  readonly context: DeviceContext;
   readonly facts: DeviceFacts;
   readonly emit: EmitCuda;
   /** The device's code for a source. */
@@ -24,17 +24,23 @@ export interface PreparedProgram {
   readonly layout: MemoryLayout;
 }
 
-export function prepareProgram(plan: Plan, { emit, products, convolutions }: CudaDevice): PreparedProgram {
+/** @param plan for one rank */
+export function prepareProgram(
+  plan: Plan,
+  { context, emit, products, convolutions }: CudaDevice,
+): PreparedProgram {
   const calls = new Map<GemmKernel | ConvolutionKernel, LibraryCall>();
   const takes = <K extends GemmKernel | ConvolutionKernel>(kernel: K, library?: Library<K>): boolean => {
     const call = calls.get(kernel) ?? library?.prepare(kernel, plan);
     if (call !== undefined) calls.set(kernel, call);
     return call !== undefined;
   };
-  const program = emit(plan, {
-    products: (kernel) => takes(kernel, products),
-    convolutions: (kernel) => takes(kernel, convolutions),
-  });
+  const program = context.within(() =>
+    emit(plan, {
+      products: (kernel) => takes(kernel, products),
+      convolutions: (kernel) => takes(kernel, convolutions),
+    }),
+  );
   const workspaceBytes = Math.max(0, ...[...calls.values()].map((call) => call.workspaceBytes));
   return { program, calls, layout: layoutOf(program.arenaBytes, workspaceBytes) };
 }

@@ -36,11 +36,19 @@ export interface Driver {
   device(ordinal: number): DeviceFacts;
   /** Whether `from` reads and writes the memory of `to` without the host. */
   reachesPeer(from: number, to: number): boolean;
+  /** Takes a share in the device's primary context. */
+  open(ordinal: number): DeviceContext;
+}
 
-  /** Takes a share in the device's primary context and makes it that of the calling thread. */
-  retainContext(ordinal: number): void;
-  releaseContext(ordinal: number): void;
-  /** Of the device of the present context. */
+/**
+ * A device as programs use it. Each call is made under its context, whichever the thread had before, so devices may take
+ * turns. Handles are of the device that gave them.
+ */
+export interface DeviceContext {
+  /** Runs `act` under the context: what it calls of a library is of this device. */
+  within<T>(act: () => T): T;
+  /** Gives the share back. */
+  release(): void;
   memory(): DeviceMemory;
   allocate(bytes: number): Handle;
   free(address: Handle): void;
@@ -52,6 +60,10 @@ export interface Driver {
   destroyEvent(event: Handle): void;
   record(event: Handle, stream: Handle): void;
   waitFor(event: Handle): void;
+  /** Whether all is done that was in the stream when the event was recorded; does not wait. */
+  isReached(event: Handle): boolean;
+  /** What is put into the stream from here on waits for the event, as it is recorded now. */
+  holdUntil(stream: Handle, event: Handle): void;
 
   /** Copies in the order of the stream, and returns when `values` may change. */
   upload(address: Handle, values: Uint8Array, stream: Handle): void;
@@ -68,7 +80,10 @@ export interface Driver {
   /** Arguments of 64 bits each. */
   launch(kernel: Handle, shape: LaunchShape, stream: Handle, args: readonly bigint[]): void;
 
-  /** What is put into the stream from here on becomes a graph instead of being run. */
+  /**
+   * What is put into the stream from here on becomes a graph instead of being run; so does what is put into a stream that
+   * is held until an event of this one, until this one is held until an event of that.
+   */
   beginCapture(stream: Handle): void;
   endCapture(stream: Handle): Handle;
   destroyGraph(graph: Handle): void;

@@ -16,12 +16,12 @@ export function driverError(call: string, { code, name, text }: DriverResult): S
   );
 }
 
-/** Runs `act`; an error of the device says what it happened in. */
+/** Runs `act`; an error of the device says what it happened in, if that has a name. */
 export function during<T>(what: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    if (!(error instanceof SlalomError) || error.code !== "device") throw error;
+    if (what === "" || !(error instanceof SlalomError) || error.code !== "device") throw error;
     throw new SlalomError("device", `${what}: ${error.message}`, { cause: error });
   }
 }

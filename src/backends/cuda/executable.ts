@@ -1,52 +1,87 @@
-/** A compiled program on a device: its block of memory, its kernels, its entries as graphs. */
+/** A compiled program on the devices of a process: a rank on each, its entries as graphs. */
 import { allocate, type TypedArray } from "../../base/dtype.js";
-import { invariant, unknownName } from "../../base/errors.js";
+import { invariant, SlalomError, unknownName } from "../../base/errors.js";
 import { sizeOf } from "../../base/shape.js";
 import { checkSteps, checkValues, type Executable } from "../../compile/backend.js";
 import type { Plan, PlanBuffer } from "../../compile/plan.js";
-import type { CudaCommand, CudaEntry, CudaProgram } from "./commands.js";
-import { type CudaDevice, type PreparedProgram, prepareProgram } from "./device.js";
-import type { Driver, Handle } from "./driver.js";
+import { planForRank } from "../../compile/planForRank.js";
+import type { CudaDevice } from "./device.js";
 import { during } from "./driverErrors.js";
-import { StepGraphs } from "./graphs.js";
+import { type DeviceStreams, StepGraphs } from "./graphs.js";
 import { Handles } from "./handles.js";
-import { libraryKernelSource, libraryKernels, type Surroundings } from "./libraryCalls.js";
-import { allocateBlock } from "./memory.js";
+import { nameOf, type OwnCommand, RankProgram } from "./rankProgram.js";
+import type { DeviceSums } from "./sums.js";
+import { TravellingSums } from "./travellingSums.js";
+import { waitForAll } from "./waiting.js";
+
+/** What a process has for a program. */
+export interface CudaParts {
+  /** The device of each of its ranks; one that several share stands there several times in a row. */
+  readonly devices: readonly CudaDevice[];
+  /** Its number among processes that train together, each with as many ranks; default 0. */
+  readonly process?: number;
+  /**
+   * What carries sums over ranks; called when the program runs for the first time, as all processes have it then. Absent
+   * where there is one rank.
+   */
+  readonly openSums?: () => DeviceSums;
+}
 
 export class CudaExecutable implements Executable {
   readonly bytes: number;
-  private readonly driver: Driver;
   private readonly handles = new Handles();
-  private readonly prepared: PreparedProgram;
-  private readonly place: Place;
-  private readonly step: Handle;
+  private readonly ranks: readonly RankProgram[];
+  /** As errors name them; without names where there is one. */
+  private readonly names: readonly string[];
+  /** Ranks of one device together. */
+  private readonly devices: readonly DeviceStreams[];
+  /** Each rank by itself. */
+  private readonly alone: readonly DeviceStreams[];
+  private readonly travelling: TravellingSums | undefined;
   private readonly graphs: ReadonlyMap<string, StepGraphs>;
   private readonly named: ReadonlyMap<string, PlanBuffer>;
   private readonly lastSteps = new Map<string, number>();
+  private isTriedOut = false;
   private released = false;
 
   /**
-   * The device's context is the calling thread's.
-   * @throws SlalomError "device" where the memory is too little or the device refuses; nothing stays on it then
+   * @param plan for ranks that share no memory: each is what the plan calls a process
+   * @throws SlalomError "device" where the memory is too little or a device refuses; nothing stays on it then
    */
   constructor(
     private readonly plan: Plan,
     private readonly traceCapacity: number,
-    device: CudaDevice,
+    { devices, process = 0, openSums }: CudaParts,
   ) {
-    this.driver = device.driver;
-    this.prepared = prepareProgram(plan, device);
-    const { program, layout } = this.prepared;
-    this.bytes = layout.bytes;
+    invariant(plan.processes === 1 || openSums, "several ranks have something that carries their sums");
+    const first = process * devices.length;
+    const { handles } = this;
+    this.names = devices.map(({ facts: { ordinal, name } }, i) =>
+      plan.processes === 1 ? "" : `rank ${first + i} on device ${ordinal} (${name})`,
+    );
     this.named = new Map(
       plan.buffers
         .filter(({ role }) => role !== "temporary" && role !== "constant")
         .map((buffer) => [buffer.name, buffer]),
     );
-    this.place = this.handles.orReleased(() => takePlace(plan, this.prepared, device, this.handles));
-    this.step = this.place.memory + BigInt(layout.stepOffset);
-    this.graphs = this.handles.orReleased(
-      () => new Map(Object.entries(program.entries).map(([name, entry]) => [name, this.graphsOf(entry)])),
+    [this.ranks, this.travelling] = handles.orReleased(() => {
+      const ranks = devices.map((device, i) =>
+        during(this.names[i], () => new RankProgram(planForRank(plan, 0, first + i), device, handles)),
+      );
+      return [ranks, openSums && new TravellingSums(ranks, openSums, handles)];
+    });
+    this.bytes = this.ranks.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.alone = this.ranks.map((rank, i) => ({
+      name: this.names[i],
+      context: rank.context,
+      streams: [rank],
+    }));
+    this.devices = [...new Set(devices)].map((device) => {
+      const ranks = this.ranks.filter((rank) => rank.device === device);
+      return { ...this.alone[this.ranks.indexOf(ranks[0])], streams: ranks };
+    });
+    this.graphs = handles.orReleased(
+      () => new Map(Object.keys(plan.entries).map((entry) => [entry, this.graphsOf(entry)])),
     );
   }
 
@@ -56,14 +91,13 @@ export class CudaExecutable implements Executable {
     if (!graphs) throw unknownName("entry", entry, [...this.graphs.keys()]);
     checkSteps(steps, this.traceCapacity);
     if (steps > 0) {
-      during(`program ${this.plan.name}, entry ${entry}`, () => {
-        const { driver } = this;
-        const { stream, event } = this.place;
-        driver.clear(this.step, stepBytes, stream);
-        graphs.launch(steps);
-        driver.record(event, stream);
-        driver.waitFor(event);
-      });
+      during(`program ${this.plan.name}, entry ${entry}`, () =>
+        this.together(() => {
+          for (const rank of this.ranks) rank.beginRun(this.leadingStream(rank));
+          graphs.launch(steps);
+          this.waitFor(this.devices);
+        }),
+      );
     }
     this.lastSteps.set(entry, steps);
   }
@@ -79,9 +113,10 @@ export class CudaExecutable implements Executable {
     const data = allocate(buffer.dtype, values.length);
     data.set(values);
     if (data.length === 0) return;
-    during(`program ${this.plan.name}, writing ${name}`, () =>
-      this.driver.upload(this.addressOf(buffer), bytesIn(data), this.place.stream),
-    );
+    during(`program ${this.plan.name}, writing ${name}`, () => {
+      for (const [i, rank] of this.ranks.entries())
+        during(this.names[i], () => rank.upload(buffer.offset, data));
+    });
   }
 
   trace(entry: string, trace: string): TypedArray {
@@ -95,15 +130,14 @@ export class CudaExecutable implements Executable {
     during(`program ${this.plan.name}, releasing`, () => this.handles.release());
   }
 
-  /** The first `count` elements of a buffer. */
+  /** The first `count` elements of a buffer: what is kept is the same at every rank. */
   private download(buffer: PlanBuffer, count: number): TypedArray {
     invariant(!this.released, "a released program has no values");
     const data = allocate(buffer.dtype, count);
-    if (count > 0) {
+    if (count > 0)
       during(`program ${this.plan.name}, reading ${buffer.name}`, () =>
-        this.driver.download(bytesIn(data), this.addressOf(buffer), this.place.stream),
+        this.ranks[0].download(buffer.offset, data),
       );
-    }
     return data;
   }
 
@@ -113,127 +147,61 @@ export class CudaExecutable implements Executable {
     return buffer;
   }
 
-  private addressOf({ offset }: PlanBuffer): Handle {
-    return this.place.memory + BigInt(offset);
+  /** Where ranks wait for each other, one that fails must not leave the others waiting. */
+  private together(act: () => void): void {
+    const { travelling } = this;
+    if (!travelling) {
+      act();
+      return;
+    }
+    const { sums } = travelling;
+    sums.check();
+    try {
+      if (!this.isTriedOut) {
+        travelling.tryOut();
+        this.waitFor(this.alone);
+        this.isTriedOut = true;
+      }
+      act();
+    } catch (error) {
+      if (error instanceof SlalomError) sums.abort(error);
+      throw error;
+    }
   }
 
-  private graphsOf({ commands }: CudaEntry): StepGraphs {
-    const { driver, handles } = this;
-    const { stream } = this.place;
-    const put = commands.map((command) => this.enqueuing(command));
+  /** Until all is done that was put into the first stream of each. */
+  private waitFor(devices: readonly DeviceStreams[]): void {
+    for (const { name, context, streams } of devices)
+      during(name, () => context.record(streams[0].event, streams[0].stream));
+    if (this.travelling) waitForAll(devices, this.travelling.sums);
+    else for (const { context, streams } of devices) context.waitFor(streams[0].event);
+  }
+
+  private leadingStream({ device }: RankProgram): bigint {
+    return this.ranks.find((rank) => rank.device === device)!.stream;
+  }
+
+  /** Ranks differ by numbers in their kernels alone: command by command they do the same. */
+  private graphsOf(entry: string): StepGraphs {
+    const { devices, handles, ranks } = this;
+    const commands = ranks.map(({ entries }) => entries[entry].commands);
+    const steps = commands[0].map((command, i): (() => void) => {
+      const kinds = new Set(commands.map((ofRank) => ofRank[i]?.kind));
+      invariant(kinds.size === 1, `ranks agree on command ${i} of entry ${entry}`);
+      if (command.kind === "beginSum") return () => this.travelling!.begin(command.sum);
+      if (command.kind === "finishSum") return () => this.travelling!.finish(command.sum);
+      const puts = ranks.map((rank, r) => rank.putting(commands[r][i] as OwnCommand));
+      return () => {
+        for (const [r, put] of puts.entries()) during(this.names[r], put);
+      };
+    });
     return new StepGraphs({
-      driver,
-      stream,
+      devices,
       handles,
-      commands: commands.length,
+      commands: steps.length * ranks.length,
       enqueue: () => {
-        for (const [i, one] of put.entries()) during(nameOf(commands[i]), one);
+        for (const [i, put] of steps.entries()) during(nameOf(commands[0][i]), put);
       },
     });
-  }
-
-  /** Puts a command into the stream. */
-  private enqueuing(command: CudaCommand): () => void {
-    const { memory, kernels, stream, surroundings } = this.place;
-    if (command.kind === "launch") {
-      const args = [memory, this.step];
-      return () => this.driver.launch(kernels.get(command.kernel)!, command, stream, args);
-    }
-    const kernel = command.kind === "product" ? command.product : command.convolution;
-    const call = this.prepared.calls.get(kernel);
-    invariant(call, `${nameOf(command)} is a call of a library that was asked about it`);
-    return () => call.enqueue(surroundings);
-  }
-}
-
-/** What a program has on the device. */
-interface Place {
-  readonly memory: Handle;
-  readonly stream: Handle;
-  readonly event: Handle;
-  /** Functions of its module by name. */
-  readonly kernels: ReadonlyMap<string, Handle>;
-  readonly surroundings: Surroundings;
-}
-
-/** Compiles, takes memory and fills it: constants as they are, all else zeros. */
-function takePlace(
-  plan: Plan,
-  { program, calls, layout }: PreparedProgram,
-  { driver, facts, compile }: CudaDevice,
-  handles: Handles,
-): Place {
-  const ownKernels = [...calls.values()].some(({ usesKernels }) => usesKernels);
-  const source = ownKernels ? `${program.source}\n${libraryKernelSource}` : program.source;
-  const image = compile(source, plan.name);
-  const memory = handles.own(allocateBlock(driver, facts, plan, layout.bytes), (one) => driver.free(one));
-  return during(`program ${plan.name}`, () => {
-    const stream = handles.own(driver.createStream(), (one) => driver.destroyStream(one));
-    const event = handles.own(driver.createEvent(), (one) => driver.destroyEvent(one));
-    const module = handles.own(driver.loadModule(image), (one) => driver.unloadModule(one));
-    const names = sharedBytesOf(program, ownKernels ? Object.keys(libraryKernels) : []);
-    const kernels = new Map(
-      [...names].map(([name, sharedBytes]) => [
-        name,
-        during(`kernel ${name}`, () => driver.kernel(module, name, sharedBytes)),
-      ]),
-    );
-    const surroundings: Surroundings = {
-      arena: memory,
-      workspace: memory + BigInt(layout.workspaceOffset),
-      stream,
-      launch: (name, shape, args) => driver.launch(kernels.get(name)!, shape, stream, args),
-    };
-    driver.clear(memory, layout.bytes, stream);
-    if (calls.size > 0) {
-      tryOut(calls, surroundings);
-      driver.record(event, stream);
-      driver.waitFor(event);
-      driver.clear(memory, layout.bytes, stream);
-    }
-    for (const { buffer, data } of plan.constants) {
-      if (data.length > 0) driver.upload(memory + BigInt(plan.buffers[buffer].offset), bytesIn(data), stream);
-    }
-    return { memory, stream, event, kernels, surroundings };
-  });
-}
-
-/**
- * Makes each call of a library once, on zeros: what it loads at its first use a capture would forbid, and what it refuses
- * is told before anything is trained.
- */
-function tryOut(calls: PreparedProgram["calls"], surroundings: Surroundings): void {
-  for (const [kernel, call] of calls)
-    during(`${kernel.kind === "gemm" ? "product" : "convolution"} ${kernel.name}`, () =>
-      call.enqueue(surroundings),
-    );
-}
-
-/** Kernels by name, each with the most dynamic shared memory that a launch of it wants. */
-function sharedBytesOf({ entries }: CudaProgram, more: readonly string[]): Map<string, number> {
-  const shared = new Map<string, number>(more.map((name) => [name, 0]));
-  for (const { commands } of Object.values(entries)) {
-    for (const command of commands) {
-      if (command.kind === "launch")
-        shared.set(command.kernel, Math.max(shared.get(command.kernel) ?? 0, command.sharedBytes));
-    }
-  }
-  return shared;
-}
-
-/** Of the number of the step. */
-const stepBytes = 4;
-
-const bytesIn = ({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
-
-function nameOf(command: CudaCommand): string {
-  switch (command.kind) {
-    case "launch":
-      return `kernel ${command.kernel}`;
-    case "product":
-      return `product ${command.product.name}`;
-    case "convolution":
-      return `convolution ${command.convolution.name}`;
   }
 }

@@ -1,8 +1,11 @@
 /**
- * Steps of one entry, put into a stream by few calls: its commands are captured once, as a CUDA graph of one step, and once
- * more as a graph of several in a row where many are run.
+ * Steps of one entry, put into streams by few calls: its commands are captured once, as a CUDA graph of one step, and once
+ * more as a graph of several in a row where many are run. Each device has a graph of its own; where sums go from one to the
+ * other, those of all are captured together and launched in turn.
  */
-import type { Driver, Handle } from "./driver.js";
+
+import type { DeviceContext, Handle } from "./driver.js";
+import { during } from "./driverErrors.js";
 import type { Handles } from "./handles.js";
 
 /** Steps of the longer graph: a launch of a graph takes some microseconds, as long as a small step. */
@@ -10,61 +13,110 @@ const stepsInARow = 16;
 /** Graphs of more commands take more memory and time to make than they spare. */
 const mostCommands = 2048;
 
-export interface StepGraphsOptions {
-  readonly driver: Driver;
+/** What runs side by side on one device. Its first stream is where graphs begin and where they are launched. */
+export interface DeviceStreams {
+  readonly name: string;
+  readonly context: DeviceContext;
+  readonly streams: readonly RankStream[];
+}
+
+export interface RankStream {
   readonly stream: Handle;
+  readonly event: Handle;
+}
+
+export interface StepGraphsOptions {
+  readonly devices: readonly DeviceStreams[];
   /** Frees the graphs. */
   readonly handles: Handles;
   /** Commands of one step. */
   readonly commands: number;
-  /** Puts them into the stream. */
+  /** Puts them into the streams. */
   readonly enqueue: () => void;
 }
 
 export class StepGraphs {
-  private one: Handle | undefined;
-  private several: Handle | undefined;
+  /** One for each device. */
+  private one: readonly Handle[] | undefined;
+  private several: readonly Handle[] | undefined;
 
   constructor(private readonly options: StepGraphsOptions) {}
 
-  /** Puts so many steps into the stream. */
+  /** Puts so many steps into the streams. */
   launch(steps: number): void {
-    const { driver, stream, commands } = this.options;
-    let left = steps;
-    if (steps >= stepsInARow && commands * stepsInARow <= mostCommands) {
-      this.several ??= this.capture(stepsInARow);
-      for (; left >= stepsInARow; left -= stepsInARow) driver.launchGraph(this.several, stream);
-    }
-    if (left > 0) this.one ??= this.capture(1);
-    for (; left > 0; left--) driver.launchGraph(this.one!, stream);
+    const isLong = steps >= stepsInARow && this.options.commands * stepsInARow <= mostCommands;
+    const inRows = isLong ? Math.floor(steps / stepsInARow) : 0;
+    const alone = steps - inRows * stepsInARow;
+    if (inRows > 0) this.several ??= this.capture(stepsInARow);
+    if (alone > 0) this.one ??= this.capture(1);
+    for (let i = 0; i < inRows; i++) this.launchAll(this.several!);
+    for (let i = 0; i < alone; i++) this.launchAll(this.one!);
   }
 
-  private capture(steps: number): Handle {
-    const { driver, stream, handles, enqueue } = this.options;
-    driver.beginCapture(stream);
+  /** In turn: a device that got many steps ahead would have no room for more of them, and wait for those behind. */
+  private launchAll(graphs: readonly Handle[]): void {
+    for (const [i, { name, context, streams }] of this.options.devices.entries())
+      during(name, () => context.launchGraph(graphs[i], streams[0].stream));
+  }
+
+  private capture(steps: number): Handle[] {
+    const { devices, enqueue } = this.options;
+    const begun: DeviceStreams[] = [];
     try {
+      for (const device of devices) {
+        device.context.beginCapture(device.streams[0].stream);
+        begun.push(device);
+        fork(device);
+      }
       for (let step = 0; step < steps; step++) enqueue();
+      for (const device of devices) join(device);
     } catch (error) {
-      abandon(driver, stream);
+      for (const device of begun) abandon(device);
       throw error;
     }
-    const graph = driver.endCapture(stream);
+    return this.instantiate(begun);
+  }
+
+  /** Ends the captures. */
+  private instantiate(begun: readonly DeviceStreams[]): Handle[] {
+    const { handles } = this.options;
+    const left = [...begun];
+    const graphs: Handle[] = [];
     try {
-      return handles.own(driver.instantiate(graph), (executable) =>
-        driver.destroyExecutableGraph(executable),
+      for (let device = left.shift(); device; device = left.shift())
+        graphs.push(device.context.endCapture(device.streams[0].stream));
+      return begun.map(({ name, context }, i) =>
+        during(name, () =>
+          handles.own(context.instantiate(graphs[i]), (one) => context.destroyExecutableGraph(one)),
+        ),
       );
     } finally {
-      driver.destroyGraph(graph);
+      for (const device of left) abandon(device);
+      for (const [i, graph] of graphs.entries()) begun[i].context.destroyGraph(graph);
     }
   }
 }
 
-/** Ends a capture that failed, after which the stream can be used again. */
-function abandon(driver: Driver, stream: Handle): void {
+/** The other ranks' streams leave the first one. */
+function fork({ context, streams: [first, ...others] }: DeviceStreams): void {
+  if (others.length > 0) context.record(first.event, first.stream);
+  for (const { stream } of others) context.holdUntil(stream, first.event);
+}
+
+/** The first stream goes on when the others are done. */
+function join({ context, streams: [first, ...others] }: DeviceStreams): void {
+  for (const { stream, event } of others) {
+    context.record(event, stream);
+    context.holdUntil(first.stream, event);
+  }
+}
+
+/** Ends a capture that failed, after which the streams can be used again. */
+function abandon({ context, streams: [{ stream }] }: DeviceStreams): void {
   try {
-    const graph = driver.endCapture(stream);
+    const graph = context.endCapture(stream);
     // Of a capture that an error made invalid there is none.
-    if (graph !== 0n) driver.destroyGraph(graph);
+    if (graph !== 0n) context.destroyGraph(graph);
   } catch {
     // The driver says once more what made the capture fail.
   }

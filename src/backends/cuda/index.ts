@@ -1,6 +1,7 @@
 /** The CUDA backend: fused kernels that NVRTC compiles, products by cuBLASLt, convolutions by cuDNN, steps as CUDA graphs. */
 import { checkKeys, SlalomError, unknownName } from "../../base/errors.js";
-import { type CudaBackend, cudaBackendOn } from "./backend.js";
+import type { Communicator } from "../../collectives/index.js";
+import { type CudaBackend, cudaBackendOn, type FoundRanks } from "./backend.js";
 import { defaultCompileCache, withCache } from "./compileCache.js";
 import { cudnnConvolutions } from "./convolutions.js";
 import { CublasLt } from "./cublasLt.js";
@@ -9,6 +10,7 @@ import { cudaVersion } from "./driver.js";
 import { emitCuda } from "./kernels/index.js";
 import {
   type Environment,
+  type FoundLibrary,
   findLibrary,
   type LibraryFiles,
   libraryPlaces,
@@ -16,15 +18,27 @@ import {
   requireLibrary,
   systemFiles,
 } from "./libraries.js";
+import { mostLogicalRanks, openLogicalSums } from "./logicalSums.js";
 import { openDriver } from "./nativeDriver.js";
+import { openNccl } from "./nccl.js";
 import { openCompiler, targetFor } from "./nvrtc.js";
 import { cublasLtProducts, type ProductPrecision } from "./products.js";
 
 export type { CudaBackend } from "./backend.js";
 
 export interface CudaBackendOptions {
-  /** Number of the device among those that CUDA_VISIBLE_DEVICES leaves; default 0. */
-  readonly device?: number;
+  /**
+   * Numbers of the devices, among those that CUDA_VISIBLE_DEVICES leaves; default [0]. Each is a rank; several train
+   * together by NCCL.
+   */
+  readonly devices?: readonly number[];
+  /**
+   * Of processes that train together, each with as many devices: rank 0 compiles, the others `load`. What ranks do together
+   * they do at the same time in all of them.
+   */
+  readonly communicator?: Communicator;
+  /** For tests: so many ranks on one device, which make nothing faster. */
+  readonly logicalRanks?: number;
   /**
    * How products of float32 are computed that the program does not round itself: "float32" (the default) as they are,
    * "tf32" by tensor cores that keep 10 bits of significand.
@@ -38,48 +52,124 @@ export interface CudaBackendOptions {
   readonly files?: LibraryFiles;
 }
 
+const optionNames = [
+  ...["devices", "communicator", "logicalRanks", "precision"],
+  ...["environment", "compileCache", "files"],
+];
 const precisions = ["float32", "tf32"] as const;
 
 /**
- * Programs run on one GPU, from the thread that made the backend.
- * @throws SlalomError "library" where the driver or NVRTC is not found, "device" where there is no such GPU or it can't be
- * used, "option" for an unknown option
+ * Programs run on GPUs, from the thread that made the backend.
+ * @throws SlalomError "library" where the driver or NVRTC is not found, or for several ranks NCCL; "device" where there are
+ * no such GPUs or one can't be used; "option" for an unknown option
  */
 export function cudaBackend(options: CudaBackendOptions = {}): CudaBackend {
-  checkKeys("cudaBackend", options, ["device", "precision", "environment", "compileCache", "files"]);
-  const { device: ordinal = 0, precision = "float32", environment = {}, files = systemFiles } = options;
+  checkKeys("cudaBackend", options, optionNames);
+  const { devices: ordinals = [0], precision = "float32", environment = {}, files = systemFiles } = options;
   if (!precisions.includes(precision)) throw unknownName("precision", precision, precisions, "option");
   const places = libraryPlaces(environment, files);
   const driver = openDriver(requireLibrary("driver", places, { files }).native);
   const served = { driverVersion: driver.version, files };
   const compiler = openCompiler(requireLibrary("nvrtc", places, served));
-  const count = driver.deviceCount();
-  if (!Number.isInteger(ordinal) || ordinal < 0 || ordinal >= count) {
-    throw new SlalomError(
-      "device",
-      `cuda: received device ${ordinal}, and ${count === 0 ? "no GPU is visible" : `${count} ${count === 1 ? "is" : "are"} visible; expected 0 to ${count - 1}`}. CUDA_VISIBLE_DEVICES says which are; \`slalom doctor\` lists them.`,
-    );
-  }
-  const facts = driver.device(ordinal);
-  const target = targetFor(facts, compiler);
+  checkDevices(ordinals, driver.deviceCount());
   const cached = withCache(compiler, options.compileCache ?? defaultCompileCache());
+  const devices = ordinals.map((ordinal) => {
+    const facts = driver.device(ordinal);
+    const target = targetFor(facts, compiler);
+    return {
+      facts,
+      compile: (source: string, program: string) => cached.compile(source, target, program),
+    };
+  });
   const lt = findLibrary("cublasLt", places, served).library;
   const cudnn = findLibrary("cudnn", places, served).library;
+  const ranks = ranksOf(options, ordinals.length, () => requireLibrary("nccl", places, served));
   const found = [
-    `compute capability ${facts.capability.join(".")}`,
+    namesOf(devices.map(({ facts }) => facts.name)),
+    `compute capability ${[...new Set(devices.map(({ facts }) => facts.capability.join(".")))].join(" and ")}`,
     `driver for CUDA ${cudaVersion(driver.version)}`,
     compiler.title,
     lt ? `${lt.title} ${libraryVersion(lt)}` : "own products",
     cudnn ? `${cudnn.title} ${libraryVersion(cudnn)}` : "own convolutions",
     ...(precision === "float32" ? [] : [precision]),
+    ...(ranks ? [ranks.description] : []),
   ];
   return cudaBackendOn({
-    description: `cuda (${facts.name}, ${found.join(", ")})`,
+    description: `cuda (${found.join(", ")})`,
     driver,
-    facts,
+    devices,
     emit: emitCuda,
-    compile: (source, program) => cached.compile(source, target, program),
     ...(lt && { openProducts: () => cublasLtProducts(new CublasLt(lt), precision) }),
     ...(cudnn && { openConvolutions: () => cudnnConvolutions(new Cudnn(cudnn), precision) }),
+    ...(ranks && { ranks }),
   });
+}
+
+/** @throws SlalomError "device" unless all of them are visible, "option" unless each is asked for once */
+function checkDevices(ordinals: readonly number[], count: number): void {
+  const asked = `device${ordinals.length === 1 ? "" : "s"} ${ordinals.join(", ") || "none"}`;
+  if (ordinals.length === 0 || new Set(ordinals).size < ordinals.length) {
+    throw new SlalomError("option", `cuda: received ${asked}; expected at least one, each once.`);
+  }
+  if (ordinals.every((one) => Number.isInteger(one) && one >= 0 && one < count)) return;
+  const visible =
+    count === 0
+      ? "no GPU is visible"
+      : `${count} ${count === 1 ? "is" : "are"} visible; expected 0 to ${count - 1}`;
+  throw new SlalomError(
+    "device",
+    `cuda: received ${asked}, and ${visible}. CUDA_VISIBLE_DEVICES says which are; \`slalom doctor\` lists them.`,
+  );
+}
+
+/** How ranks train together; undefined for one. */
+function ranksOf(
+  { communicator, logicalRanks = 1 }: CudaBackendOptions,
+  devices: number,
+  findNccl: () => FoundLibrary,
+): (FoundRanks & { readonly description: string }) | undefined {
+  const { rank: process, size: processes } = communicator ?? { rank: 0, size: 1 };
+  if (!Number.isInteger(logicalRanks) || logicalRanks < 1 || logicalRanks > mostLogicalRanks) {
+    throw new SlalomError(
+      "option",
+      `cudaBackend: received ${logicalRanks} logical ranks; expected an integer from 1 to ${mostLogicalRanks}.`,
+    );
+  }
+  const alone = devices * processes === 1;
+  if (logicalRanks > 1) {
+    if (!alone) {
+      throw new SlalomError(
+        "option",
+        `cudaBackend: received ${logicalRanks} logical ranks and ${devices * processes} devices; expected one device: logical ranks are tests of what several do.`,
+      );
+    }
+    return {
+      description: `${logicalRanks} logical ranks on one GPU, for tests`,
+      ofDevice: logicalRanks,
+      process,
+      processes,
+      openSums: ([device]) => openLogicalSums(device, logicalRanks),
+    };
+  }
+  if (alone) return undefined;
+  const library = findNccl();
+  return {
+    description: [
+      `${library.title} ${libraryVersion(library)}`,
+      `${devices * processes} ranks`,
+      ...(processes > 1 ? [`${processes} processes`] : []),
+    ].join(", "),
+    ofDevice: 1,
+    process,
+    processes,
+    openSums: (ofRanks) =>
+      openNccl({ library, devices: ofRanks, ...(processes > 1 && { communicator: communicator! }) }),
+  };
+}
+
+/** "2 x NVIDIA A100", "NVIDIA A100 and NVIDIA H100". */
+function namesOf(names: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, count]) => (count === 1 ? name : `${count} x ${name}`)).join(" and ");
 }

@@ -35,6 +35,8 @@ export interface CudaLibraryKind {
   readonly install: string;
   /** What is done without it. */
   readonly without: string;
+  /** What can be taken where nothing replaces it; default: another backend. */
+  readonly instead?: string;
   /** The CUDA that it is built for, such as 13020; absent where that does not matter. */
   readonly builtFor?: (library: NativeLibrary) => number;
 }
@@ -82,7 +84,8 @@ export const cudaLibraryKinds: Readonly<Record<CudaLibraryName, CudaLibraryKind>
     files: ["libnccl.so.2", "libnccl.so"],
     packages: ["nccl"],
     install: "pip install nvidia-nccl-cu13 (nvidia-nccl-cu12 for a driver of CUDA 12)",
-    without: "nothing is lost, as no training uses several GPUs yet",
+    without: "a training runs on one GPU",
+    instead: "one GPU",
   },
 };
 
@@ -182,7 +185,7 @@ export function requireLibrary(
 ): FoundLibrary {
   const { library, rejections } = findLibrary(name, places, options);
   if (library !== undefined) return library;
-  const { title, install, packages } = cudaLibraryKinds[name];
+  const { title, install, packages, instead = "--backend cpu" } = cudaLibraryKinds[name];
   const tried = rejections.map(({ path, reason }) => `\n  ${path}: ${withoutName(path, reason)}`).join("");
   const folders = [...places.toolkits, ...places.packages];
   const beside =
@@ -193,7 +196,7 @@ export function requireLibrary(
     "library",
     `cuda: ${title} was not found; expected one of these files to load:${tried}\n${
       packages.length > 0 ? `${beside}\n` : ""
-    }Install it: ${install}. If it is elsewhere, set LD_LIBRARY_PATH or CUDA_HOME. Or take --backend cpu.`,
+    }Install it: ${install}. If it is elsewhere, set LD_LIBRARY_PATH or CUDA_HOME. Or take ${instead}.`,
   );
 }
 

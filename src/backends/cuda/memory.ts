@@ -4,7 +4,7 @@ import { SlalomError } from "../../base/errors.js";
 import { sizeOf } from "../../base/shape.js";
 import { formatBytes } from "../../compile/explain.js";
 import type { Plan } from "../../compile/plan.js";
-import type { DeviceFacts, Driver, Handle } from "./driver.js";
+import type { DeviceContext, DeviceFacts, Handle } from "./driver.js";
 import { during } from "./driverErrors.js";
 
 /** Byte offsets in the block, and its size. */
@@ -25,8 +25,13 @@ export function layoutOf(arenaBytes: number, workspaceBytes: number): MemoryLayo
 }
 
 /** @throws SlalomError "device", before anything is allocated, where less is free, with the figures */
-export function allocateBlock(driver: Driver, device: DeviceFacts, plan: Plan, bytes: number): Handle {
-  const { freeBytes, totalBytes } = driver.memory();
+export function allocateBlock(
+  context: DeviceContext,
+  device: DeviceFacts,
+  plan: Plan,
+  bytes: number,
+): Handle {
+  const { freeBytes, totalBytes } = context.memory();
   if (bytes > freeBytes) {
     const largest = plan.buffers.reduce((most, buffer) =>
       bufferBytes(buffer) > bufferBytes(most) ? buffer : most,
@@ -38,7 +43,7 @@ export function allocateBlock(driver: Driver, device: DeviceFacts, plan: Plan, b
       }`,
     );
   }
-  return during(`program ${plan.name}, ${formatBytes(bytes)} of memory`, () => driver.allocate(bytes));
+  return during(`program ${plan.name}, ${formatBytes(bytes)} of memory`, () => context.allocate(bytes));
 }
 
 const bufferBytes = ({ shape, dtype }: Plan["buffers"][number]): number => sizeOf(shape) * bytesOf(dtype);

@@ -99,11 +99,11 @@ function devicesOf(driver: Driver): DeviceProbe[] {
 }
 
 function memoryOf(driver: Driver, ordinal: number): DeviceMemory {
-  driver.retainContext(ordinal);
+  const context = driver.open(ordinal);
   try {
-    return driver.memory();
+    return context.memory();
   } finally {
-    driver.releaseContext(ordinal);
+    context.release();
   }
 }
 

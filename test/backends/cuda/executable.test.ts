@@ -1,6 +1,6 @@
 /** Programs on the CUDA backend, by a driver that runs on the host and records every call. */
 import { describe, expect, test } from "vitest";
-import { cudaBackendOn, type FoundDevice } from "../../../src/backends/cuda/backend.js";
+import { cudaBackendOn, type FoundDevices } from "../../../src/backends/cuda/backend.js";
 import type { CudaCommand, CudaProgram, EmitCuda } from "../../../src/backends/cuda/commands.js";
 import type { LibraryCall } from "../../../src/backends/cuda/libraryCalls.js";
 import { SlalomError } from "../../../src/base/errors.js";
@@ -70,19 +70,18 @@ function kernelsFor(plan: Plan): Record<string, FakeKernel> {
 /** A backend on a driver whose kernels are made once there is a plan. */
 function started(
   options: Omit<FakeDriverOptions, "kernels"> = {},
-  found: Partial<FoundDevice> = {},
+  found: Pick<Partial<FoundDevices>, "emit" | "openProducts"> = {},
 ): { driver: FakeDriver; backend: ReturnType<typeof cudaBackendOn> } {
   const kernels: Record<string, FakeKernel> = {};
-  const driver = new FakeDriver({ ...options, kernels });
+  const driver = new FakeDriver({ ...options, kernels: (name) => kernels[name] });
   const backend = cudaBackendOn({
     description: "cuda (Test GPU)",
     driver,
-    facts: fakeFacts,
+    devices: [{ facts: fakeFacts, compile: (source) => new TextEncoder().encode(source) }],
     emit: (plan, libraries) => {
       Object.assign(kernels, kernelsFor(plan));
       return (found.emit ?? emit)(plan, libraries);
     },
-    compile: (source) => new TextEncoder().encode(source),
     ...(found.openProducts && { openProducts: found.openProducts }),
   });
   return { driver, backend };
@@ -198,7 +197,7 @@ describe("wrong use", () => {
     expect(() => program.trace("step", "y")).toThrow('unknown variable "step/y"');
     expect(driver.lines()).toBe("");
     expect(() => backend.compile({ ...counting, ranks: 2 })).toThrow(
-      "program counting: is for 2 ranks, and the cuda backend has 1 GPU; expected 1 rank. Only the cpu backend has more.",
+      "program counting: is for 2 ranks, and the cuda backend has 1; expected 1 rank. Take more GPUs.",
     );
   });
 

@@ -1,9 +1,10 @@
 /**
  * A driver that runs on the host and keeps a record: it holds bytes where a device would, runs kernels that are functions,
- * and throws where a real one would lose its state: at handles that were never given or already given back, at memory out
- * of bounds, at calls that a capture forbids.
+ * and throws where a real one would lose its state: at handles that were never given, already given back or another
+ * device's, at memory out of bounds, at calls that a capture forbids, at work that waits for ever.
  */
 import type {
+  DeviceContext,
   DeviceFacts,
   DeviceMemory,
   Driver,
@@ -11,13 +12,25 @@ import type {
   LaunchShape,
 } from "../../../src/backends/cuda/driver.js";
 import { driverError } from "../../../src/backends/cuda/driverErrors.js";
+import { FakeStream, type Graph, type Moment, type Order } from "./fakeStreams.js";
 
 /** What a kernel does with its arguments; `at` gives the bytes from an address on. */
-export type FakeKernel = (args: readonly bigint[], at: (address: bigint) => DataView) => void;
+export type FakeKernel = (
+  args: readonly bigint[],
+  at: (address: bigint) => DataView,
+  shape: LaunchShape,
+) => void;
 
 export interface FakeDriverOptions {
-  readonly kernels?: Readonly<Record<string, FakeKernel>>;
+  /** By default 1. */
+  readonly devices?: number;
+  /** What a kernel of a module does; by default nothing. */
+  readonly kernels?: (name: string, image: Uint8Array) => FakeKernel | undefined;
   readonly freeBytes?: number;
+  /** Memory with its address; by default addresses that no kernel of machine code can use. */
+  readonly memory?: (bytes: number) => { readonly bytes: Uint8Array; readonly address: bigint };
+  /** Default "forwards". */
+  readonly order?: Order;
   /** The result of a call, where it is not success: by the call's line in the record. */
   readonly failing?: (line: string) => keyof typeof results | undefined;
 }
@@ -54,32 +67,37 @@ export const fakeFacts: DeviceFacts = {
 
 type Kind = "memory" | "stream" | "event" | "module" | "kernel" | "graph" | "executable";
 
-interface Block {
+/** What lies behind a handle. */
+interface Held {
   readonly kind: Kind;
   readonly label: string;
-  readonly bytes: Uint8Array;
-  readonly work: (() => void)[];
+  readonly device: number;
+  /** Of memory; of a module, its image. */
+  readonly bytes?: Uint8Array;
+  readonly stream?: FakeStream;
+  /** Of an event, when it was recorded last. */
+  moment?: Moment;
+  readonly kernel?: FakeKernel | undefined;
+  readonly graph?: Graph;
 }
-
-const block = (kind: Kind, label: string, bytes = 0): Block => ({
-  kind,
-  label,
-  bytes: new Uint8Array(bytes),
-  work: [],
-});
 
 export class FakeDriver implements Driver {
   readonly version = 12_040;
   /** A line for each call. */
   readonly calls: string[] = [];
-  private readonly live = new Map<Handle, Block>();
+  /** The device whose context is the thread's. */
+  current = -1;
+  readonly order: Order;
+  private readonly live = new Map<Handle, Held>();
   private readonly counts = new Map<Kind, number>();
-  private contexts = 0;
+  /** Shares in the contexts of devices. */
+  private readonly contexts: number[];
   private nextHandle = 1n << 40n;
-  /** What a capture collects. */
-  private captured: (() => void)[] | undefined;
 
-  constructor(private readonly options: FakeDriverOptions = {}) {}
+  constructor(readonly options: FakeDriverOptions = {}) {
+    this.order = options.order ?? "forwards";
+    this.contexts = Array.from({ length: options.devices ?? 1 }, () => 0);
+  }
 
   /** The record since the last look. */
   lines(): string {
@@ -90,41 +108,133 @@ export class FakeDriver implements Driver {
   held(): string[] {
     return [
       ...[...this.live.values()].filter(({ kind }) => kind !== "kernel").map(({ label }) => label),
-      ...(this.contexts > 0 ? [`context x ${this.contexts}`] : []),
+      ...this.contexts.flatMap((count, device) =>
+        count > 0 ? [`${this.prefix(device)}context x ${count}`] : [],
+      ),
     ];
   }
 
   deviceCount(): number {
-    return 1;
+    return this.contexts.length;
   }
 
-  device(): DeviceFacts {
-    return fakeFacts;
+  device(ordinal = 0): DeviceFacts {
+    return { ...fakeFacts, ordinal };
   }
 
   reachesPeer(): boolean {
     return false;
   }
 
-  retainContext(ordinal: number): void {
-    this.note("cuDevicePrimaryCtxRetain", String(ordinal));
-    this.contexts++;
+  open(ordinal: number): DeviceContext {
+    this.note(ordinal, "cuDevicePrimaryCtxRetain", String(ordinal));
+    this.contexts[ordinal]++;
+    return new FakeContext(this, ordinal);
   }
 
-  releaseContext(ordinal: number): void {
-    this.note("cuDevicePrimaryCtxRelease", String(ordinal));
-    if (this.contexts-- <= 0) throw new Error("a context was given back that nobody has");
+  close(ordinal: number): void {
+    this.note(ordinal, "cuDevicePrimaryCtxRelease", String(ordinal));
+    if (this.contexts[ordinal]-- <= 0) throw new Error("a context was given back that nobody has");
+  }
+
+  /** Puts a call into the record, or fails. */
+  note(device: number, call: string, text: string): void {
+    const line = `${this.prefix(device)}${call} ${text}`.trim();
+    this.calls.push(line);
+    const failure = this.options.failing?.(line);
+    if (failure) throw driverError(call, results[failure]);
+  }
+
+  take(taken: Omit<Held, "label"> & { readonly label?: string }, address?: Handle): Handle {
+    const count = (this.counts.get(taken.kind) ?? 0) + 1;
+    this.counts.set(taken.kind, count);
+    const handle = address ?? this.nextHandle;
+    this.nextHandle += BigInt(Math.ceil(((taken.bytes?.length ?? 0) + 1) / 4096) * 4096);
+    this.live.set(handle, { ...taken, label: taken.label ?? `${taken.kind}${count}` });
+    return handle;
+  }
+
+  give(handle: Handle): void {
+    this.live.delete(handle);
+  }
+
+  get(device: number, kind: Kind, handle: Handle): Held {
+    const found = this.live.get(handle);
+    if (found?.kind !== kind) throw new Error(`${handle} is no ${kind}, or was given back`);
+    if (found.device !== device)
+      throw new Error(`${found.label} is of device ${found.device}, and device ${device} was told of it`);
+    return found;
+  }
+
+  /** A stream, whoever calls: libraries know devices by other means. */
+  stream(handle: Handle): { readonly label: string; readonly device: number; readonly stream: FakeStream } {
+    const found = this.live.get(handle);
+    if (!found?.stream) throw new Error(`${handle} is no stream, or was given back`);
+    return { ...found, stream: found.stream };
+  }
+
+  outsideOfCapture(): void {
+    if ([...this.live.values()].some(({ stream }) => stream?.isCapturing))
+      throw new Error("a call that a capture forbids");
+  }
+
+  /** Where an address leads: "memory1+64". */
+  place(device: number, address: bigint): string {
+    const found = this.find(device, address);
+    if (!found) throw new Error(`${address} lies in no memory of device ${device}`);
+    return `${found.label}+${address - found.start}`;
+  }
+
+  find(
+    device: number,
+    address: bigint,
+  ): { readonly start: bigint; readonly label: string; readonly bytes: Uint8Array } | undefined {
+    for (const [start, { kind, label, bytes, device: own }] of this.live) {
+      if (kind === "memory" && own === device && address >= start && address < start + BigInt(bytes!.length))
+        return { start, label, bytes: bytes! };
+    }
+    return undefined;
+  }
+
+  bytesAt(device: number, address: bigint, count: number): Uint8Array {
+    const found = this.find(device, address);
+    const start = found && Number(address - found.start);
+    if (!found || start! + count > found.bytes.length)
+      throw new Error(`${address} + ${count} is out of bounds`);
+    return found.bytes.subarray(start, start! + count);
+  }
+
+  private prefix(device: number): string {
+    return this.contexts.length === 1 ? "" : `device${device}: `;
+  }
+}
+
+class FakeContext implements DeviceContext {
+  constructor(
+    private readonly driver: FakeDriver,
+    private readonly ordinal: number,
+  ) {}
+
+  within<T>(act: () => T): T {
+    this.driver.current = this.ordinal;
+    return act();
+  }
+
+  release(): void {
+    this.driver.close(this.ordinal);
   }
 
   memory(): DeviceMemory {
     this.note("cuMemGetInfo", "");
-    return { freeBytes: this.options.freeBytes ?? 4e9, totalBytes: fakeFacts.totalBytes };
+    return { freeBytes: this.driver.options.freeBytes ?? 4e9, totalBytes: fakeFacts.totalBytes };
   }
 
   allocate(bytes: number): Handle {
     this.note("cuMemAlloc", `${bytes} bytes`);
-    this.outsideOfCapture();
-    return this.take(block("memory", "", bytes));
+    this.driver.outsideOfCapture();
+    const { memory } = this.driver.options;
+    const given = memory?.(bytes) ?? { bytes: new Uint8Array(bytes), address: undefined };
+    return this.driver.take({ kind: "memory", device: this.ordinal, bytes: given.bytes }, given.address);
   }
 
   free(address: Handle): void {
@@ -133,7 +243,7 @@ export class FakeDriver implements Driver {
 
   createStream(): Handle {
     this.note("cuStreamCreate", "");
-    return this.take(block("stream", ""));
+    return this.take("stream", { stream: new FakeStream() });
   }
 
   destroyStream(stream: Handle): void {
@@ -142,7 +252,7 @@ export class FakeDriver implements Driver {
 
   createEvent(): Handle {
     this.note("cuEventCreate", "");
-    return this.take(block("event", ""));
+    return this.take("event");
   }
 
   destroyEvent(event: Handle): void {
@@ -150,34 +260,23 @@ export class FakeDriver implements Driver {
   }
 
   upload(address: Handle, values: Uint8Array, stream: Handle): void {
-    this.note(
-      "cuMemcpyHtoDAsync",
-      `${this.place(address)}, ${values.length} bytes, ${this.get("stream", stream).label}`,
-    );
-    this.outsideOfCapture();
-    this.bytesAt(address, values.length).set(values);
+    const bytes = this.copied("cuMemcpyHtoDAsync", address, values.length, stream);
+    bytes.set(values);
   }
 
   download(values: Uint8Array, address: Handle, stream: Handle): void {
-    this.note(
-      "cuMemcpyDtoHAsync",
-      `${this.place(address)}, ${values.length} bytes, ${this.get("stream", stream).label}`,
-    );
-    this.outsideOfCapture();
-    values.set(this.bytesAt(address, values.length));
+    values.set(this.copied("cuMemcpyDtoHAsync", address, values.length, stream));
   }
 
   clear(address: Handle, bytes: number, stream: Handle): void {
-    this.note(
-      "cuMemsetD8Async",
-      `${this.place(address)}, ${bytes} bytes, ${this.get("stream", stream).label}`,
-    );
-    this.put(() => this.bytesAt(address, bytes).fill(0));
+    const held = this.get("stream", stream);
+    this.note("cuMemsetD8Async", `${this.place(address)}, ${bytes} bytes, ${held.label}`);
+    held.stream!.put({ run: () => this.driver.bytesAt(this.ordinal, address, bytes).fill(0) });
   }
 
   loadModule(image: Uint8Array): Handle {
     this.note("cuModuleLoadData", `${image.length} bytes`);
-    return this.take(block("module", ""));
+    return this.take("module", { bytes: image });
   }
 
   unloadModule(module: Handle): void {
@@ -186,37 +285,33 @@ export class FakeDriver implements Driver {
 
   kernel(module: Handle, name: string, sharedBytes: number): Handle {
     const shared = sharedBytes > 0 ? `, ${sharedBytes} bytes shared` : "";
-    this.note("cuModuleGetFunction", `${this.get("module", module).label}, ${name}${shared}`);
-    return this.take(block("kernel", name));
+    const { label, bytes } = this.get("module", module);
+    this.note("cuModuleGetFunction", `${label}, ${name}${shared}`);
+    return this.take("kernel", { label: name, kernel: this.driver.options.kernels?.(name, bytes!) });
   }
 
   launch(kernel: Handle, shape: LaunchShape, stream: Handle, args: readonly bigint[]): void {
-    const { label } = this.get("kernel", kernel);
-    const places = args.map((value) => (this.find(value) ? this.place(value) : String(value))).join(", ");
+    const { driver, ordinal } = this;
+    const { label, kernel: run } = this.get("kernel", kernel);
+    const places = args.map((value) => (driver.find(ordinal, value) ? this.place(value) : String(value)));
     const size = `${shape.grid} x ${shape.block}${shape.sharedBytes > 0 ? `, ${shape.sharedBytes} bytes shared` : ""}`;
-    this.note("cuLaunchKernel", `${label} ${size}, ${this.get("stream", stream).label}: ${places}`);
-    const run = this.options.kernels?.[label];
-    this.put(() => {
-      run?.(args, (address) => {
-        const [start, { bytes }] = this.find(address)!;
-        return new DataView(bytes.buffer, Number(address - start));
-      });
-    });
+    const held = this.get("stream", stream);
+    this.note("cuLaunchKernel", `${label} ${size}, ${held.label}: ${places.join(", ")}`);
+    const at = (address: bigint): DataView => {
+      const { start, bytes } = driver.find(ordinal, address)!;
+      return new DataView(bytes.buffer, bytes.byteOffset + Number(address - start));
+    };
+    held.stream!.put({ run: () => run?.(args, at, shape) });
   }
 
   beginCapture(stream: Handle): void {
-    this.noteHandles("cuStreamBeginCapture", ["stream", stream]);
-    if (this.captured) throw new Error("a capture within a capture");
-    this.captured = [];
+    const [held] = this.noted("cuStreamBeginCapture", ["stream", stream]);
+    held.stream!.begin();
   }
 
   endCapture(stream: Handle): Handle {
-    this.noteHandles("cuStreamEndCapture", ["stream", stream]);
-    if (!this.captured) throw new Error("no capture to end");
-    const graph = block("graph", "");
-    graph.work.push(...this.captured);
-    this.captured = undefined;
-    return this.take(graph);
+    const [held] = this.noted("cuStreamEndCapture", ["stream", stream]);
+    return this.take("graph", { graph: held.stream!.end() });
   }
 
   destroyGraph(graph: Handle): void {
@@ -224,10 +319,8 @@ export class FakeDriver implements Driver {
   }
 
   instantiate(graph: Handle): Handle {
-    this.noteHandles("cuGraphInstantiate", ["graph", graph]);
-    const executable = block("executable", "");
-    executable.work.push(...this.get("graph", graph).work);
-    return this.take(executable);
+    const [held] = this.noted("cuGraphInstantiate", ["graph", graph]);
+    return this.take("executable", { graph: held.graph! });
   }
 
   destroyExecutableGraph(graph: Handle): void {
@@ -235,80 +328,73 @@ export class FakeDriver implements Driver {
   }
 
   launchGraph(graph: Handle, stream: Handle): void {
-    this.noteHandles("cuGraphLaunch", ["executable", graph], ["stream", stream]);
-    this.outsideOfCapture();
-    for (const run of this.get("executable", graph).work) run();
-  }
-
-  waitFor(event: Handle): void {
-    this.noteHandles("cuEventSynchronize", ["event", event]);
-    this.outsideOfCapture();
+    const [executable, held] = this.noted("cuGraphLaunch", ["executable", graph], ["stream", stream]);
+    this.driver.outsideOfCapture();
+    held.stream!.launch(executable.graph!);
   }
 
   record(event: Handle, stream: Handle): void {
-    this.noteHandles("cuEventRecord", ["event", event], ["stream", stream]);
+    const [own, held] = this.noted("cuEventRecord", ["event", event], ["stream", stream]);
+    own.moment = held.stream!.moment();
+  }
+
+  waitFor(event: Handle): void {
+    this.finish("cuEventSynchronize", event);
+  }
+
+  isReached(event: Handle): boolean {
+    this.finish("cuEventQuery", event);
+    return true;
+  }
+
+  holdUntil(stream: Handle, event: Handle): void {
+    const [held, own] = this.noted("cuStreamWaitEvent", ["stream", stream], ["event", event]);
+    if (!own.moment) throw new Error(`${own.label} was never recorded`);
+    held.stream!.holdUntil(own.moment);
+  }
+
+  private finish(call: string, event: Handle): void {
+    const [{ moment, label }] = this.noted(call, ["event", event]);
+    this.driver.outsideOfCapture();
+    if (!moment || moment.capture) throw new Error(`${label} was not recorded, or in a capture`);
+    for (const work of moment.after) work.finish(this.driver.order);
+  }
+
+  private copied(call: string, address: Handle, count: number, stream: Handle): Uint8Array {
+    const held = this.get("stream", stream);
+    this.note(call, `${this.place(address)}, ${count} bytes, ${held.label}`);
+    this.driver.outsideOfCapture();
+    held.stream!.finish(this.driver.order);
+    return this.driver.bytesAt(this.ordinal, address, count);
   }
 
   private note(call: string, text: string): void {
-    const line = `${call} ${text}`.trim();
-    this.calls.push(line);
-    const failure = this.options.failing?.(line);
-    if (failure) throw driverError(call, results[failure]);
+    this.driver.current = this.ordinal;
+    this.driver.note(this.ordinal, call, text);
   }
 
-  private noteHandles(call: string, ...handles: readonly [Kind, Handle][]): void {
-    this.note(call, handles.map(([kind, handle]) => this.get(kind, handle).label).join(", "));
+  private noted(call: string, ...handles: readonly [Kind, Handle][]): Held[] {
+    const held = handles.map(([kind, handle]) => this.get(kind, handle));
+    this.note(call, held.map(({ label }) => label).join(", "));
+    return held;
   }
 
-  private put(run: () => void): void {
-    if (this.captured) this.captured.push(run);
-    else run();
-  }
-
-  private outsideOfCapture(): void {
-    if (this.captured) throw new Error("a call that a capture forbids");
-  }
-
-  private take(taken: Block): Handle {
-    const count = (this.counts.get(taken.kind) ?? 0) + 1;
-    this.counts.set(taken.kind, count);
-    const handle = this.nextHandle;
-    this.nextHandle += BigInt(Math.ceil((taken.bytes.length + 1) / 4096) * 4096);
-    this.live.set(handle, taken.label === "" ? { ...taken, label: `${taken.kind}${count}` } : taken);
-    return handle;
-  }
-
-  private get(kind: Kind, handle: Handle): Block {
-    const found = this.live.get(handle);
-    if (found?.kind === kind) return found;
-    throw new Error(`${handle} is no ${kind}, or was given back`);
+  private take(kind: Kind, more: Omit<Partial<Held>, "kind" | "device"> = {}): Handle {
+    return this.driver.take({ kind, device: this.ordinal, ...more });
   }
 
   private give(call: string, kind: Kind, handle: Handle): void {
     const { label } = this.get(kind, handle);
-    if (kind !== "graph" && kind !== "executable") this.outsideOfCapture();
-    this.live.delete(handle);
+    if (kind !== "graph" && kind !== "executable") this.driver.outsideOfCapture();
+    this.driver.give(handle);
     this.note(call, label);
   }
 
-  private find(address: bigint): [start: bigint, block: Block] | undefined {
-    return [...this.live].find(
-      ([start, { kind, bytes }]) =>
-        kind === "memory" && address >= start && address < start + BigInt(bytes.length),
-    );
+  private get(kind: Kind, handle: Handle): Held {
+    return this.driver.get(this.ordinal, kind, handle);
   }
 
   private place(address: bigint): string {
-    const found = this.find(address);
-    if (!found) throw new Error(`${address} lies in no memory`);
-    return `${found[1].label}+${address - found[0]}`;
-  }
-
-  private bytesAt(address: bigint, count: number): Uint8Array {
-    const found = this.find(address);
-    const start = found && Number(address - found[0]);
-    if (!found || start! + count > found[1].bytes.length)
-      throw new Error(`${address} + ${count} is out of bounds`);
-    return found[1].bytes.subarray(start, start! + count);
+    return this.driver.place(this.ordinal, address);
   }
 }

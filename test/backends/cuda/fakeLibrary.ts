@@ -35,6 +35,8 @@ export class FakeLibrary implements NativeLibrary {
     return this.functions[/ (\w+)\(/.exec(prototype)![1]] && this.func(prototype);
   }
 
+  structure(): void {}
+
   symbol(): bigint | undefined {
     return undefined;
   }

@@ -146,7 +146,7 @@ describe("the backend", () => {
       `[SlalomError: cuInit failed with CUDA_ERROR_NO_DEVICE (100): no CUDA-capable device is detected. No GPU is visible. Is CUDA_VISIBLE_DEVICES empty, or does the job or container have no GPU (--gres=gpu:1, --gpus all)?]`,
     );
     expect(() => started({ gpus: [] }, [nvrtc])).toThrow("cuda: received device 0, and no GPU is visible.");
-    expect(() => started({ gpus: [gpu, gpu] }, [nvrtc], { device: 2 })).toThrow(
+    expect(() => started({ gpus: [gpu, gpu] }, [nvrtc], { devices: [2] })).toThrow(
       "cuda: received device 2, and 2 are visible; expected 0 to 1.",
     );
   });

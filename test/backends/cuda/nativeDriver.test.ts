@@ -1,11 +1,11 @@
 /** The driver's C interface as a library sees it: what lies where its pointers lead. */
 import { describe, expect, test } from "vitest";
-import type { Driver } from "../../../src/backends/cuda/driver.js";
+import type { DeviceContext } from "../../../src/backends/cuda/driver.js";
 import { openDriver } from "../../../src/backends/cuda/nativeDriver.js";
 import { type CFunction, FakeLibrary } from "./fakeLibrary.js";
 
-/** A driver of these functions; all others succeed and do nothing. */
-function started(functions: (library: FakeLibrary) => Record<string, CFunction>): Driver {
+/** A device of a driver with these functions; all others succeed and do nothing. */
+function started(functions: (library: FakeLibrary) => Record<string, CFunction>): DeviceContext {
   const library = new FakeLibrary("libcuda.so.1", (lib) => {
     const own: Record<string, CFunction> = {
       cuDriverGetVersion: (at) => lib.setInt(at, 12_040) as undefined,
@@ -13,7 +13,7 @@ function started(functions: (library: FakeLibrary) => Record<string, CFunction>)
     };
     return new Proxy(own, { get: (known, name: string) => known[name] ?? (() => 0) });
   });
-  return openDriver(library);
+  return openDriver(library).open(0);
 }
 
 describe("the driver", () => {

@@ -3,15 +3,16 @@ import { describe, expect, test } from "vitest";
 import { bind } from "../../../src/backends/cuda/bind.js";
 import { cublasLtPrototypes } from "../../../src/backends/cuda/cublasLt.js";
 import { cudnnPrototypes } from "../../../src/backends/cuda/cudnn.js";
+import { driverPrototypes } from "../../../src/backends/cuda/driverCalls.js";
 import { type CudaLibraryName, findLibrary, libraryVersion } from "../../../src/backends/cuda/libraries.js";
-import { driverPrototypes } from "../../../src/backends/cuda/nativeDriver.js";
+import { ncclPrototypes } from "../../../src/backends/cuda/nccl.js";
 import { nvrtcPrototypes } from "../../../src/backends/cuda/nvrtc.js";
 
 const prototypes = {
   nvrtc: nvrtcPrototypes,
   cublasLt: cublasLtPrototypes,
   cudnn: cudnnPrototypes,
-  nccl: {},
+  nccl: ncclPrototypes,
 } as const;
 
 test("every prototype is of the function that it is called by", () => {
@@ -39,6 +40,7 @@ describe.runIf(packages !== undefined)("real libraries", () => {
     (name) => {
       const { library, rejections } = findLibrary(name, places);
       expect(library, rejections.map(({ path, reason }) => `${path}: ${reason}`).join("\n")).toBeDefined();
+      if (name === "nccl") library!.native.structure("ncclUniqueId", 128);
       const bound = bind(library!.native, library!.title, prototypes[name]);
       expect(Object.keys(bound)).toEqual(Object.keys(prototypes[name]));
       expect(libraryVersion(library!)).toMatch(/^\d+\.\d+/);

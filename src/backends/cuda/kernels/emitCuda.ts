@@ -29,7 +29,7 @@ import { wavesOf } from "./waves.js";
 
 /** @param plan for one rank */
 export function emitCuda(plan: Plan, libraries: CudaLibraries): CudaProgram {
-  invariant(plan.ranks === 1 && plan.processes === 1, "a device runs the plan of one rank");
+  invariant(plan.ranks === 1, "a device runs the plan of one rank");
   const emitter = new Emitter(plan, libraries);
   const entries = Object.entries(plan.entries).map(([name, entry], i): [string, CudaEntry] => [
     name,
@@ -78,8 +78,10 @@ class Emitter {
     return commands;
   }
 
-  /** What a library computes; products over nothing, which are zeros, are ours. */
+  /** What others compute: sums over ranks; products over nothing, which are zeros, are ours. */
   private libraryCommand(kernel: Kernel): CudaCommand | undefined {
+    if (kernel.kind === "beginAllReduce") return { kind: "beginSum", sum: kernel };
+    if (kernel.kind === "finishAllReduce") return { kind: "finishSum", sum: kernel };
     if (kernel.kind === "gemm" && kernel.k > 0 && this.libraries.products(kernel))
       return { kind: "product", product: kernel };
     if (kernel.kind === "convolution" && this.libraries.convolutions(kernel))
@@ -145,7 +147,7 @@ function emitKernel(kernel: Kernel, memory: Memory): Stage[] {
     case "beginAllReduce":
     case "finishAllReduce":
     case "barrier":
-      return invariant(false, "the plan of one rank meets no others") as never;
+      return invariant(false, "sums are commands, and the plan of one rank has no barriers") as never;
   }
 }
 

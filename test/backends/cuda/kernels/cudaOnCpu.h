@@ -21,7 +21,9 @@ extern __shared__ __align__(16) unsigned char shared[];
 __align__(16) unsigned char shared[48 * 1024];
 
 namespace emulation {
-typedef void (*Kernel)(unsigned char*, unsigned*);
+typedef unsigned long long Word;
+// A kernel is given more arguments than it takes: those that it does not know do not harm it.
+typedef void (*Kernel)(Word, Word, Word, Word, Word, Word, Word, Word, Word);
 constexpr unsigned mostThreads = 1024;
 constexpr size_t stackBytes = 64 * 1024;
 
@@ -31,8 +33,7 @@ static ucontext_t scheduler;
 static unsigned current, nextThread, threads;
 static bool backwards;
 static Kernel kernel;
-static unsigned char* arena;
-static unsigned* step;
+static const Word* arguments;
 static unsigned long long exchanged[mostThreads];
 
 // Threads that have not begun, one after another, until one has to wait.
@@ -41,7 +42,8 @@ static void run() {
   while (nextThread < threads) {
     threadIdx.x = backwards ? threads - 1 - nextThread : nextThread;
     nextThread++;
-    kernel(arena, step);
+    const Word* a = arguments;
+    kernel(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8]);
   }
   own.waits = false;
   swapcontext(&own.context, &scheduler);
@@ -114,10 +116,9 @@ static inline double __dmul_rn(double a, double b) { return a * b; }
 template <typename T> static inline T min(T a, T b) { return b < a ? b : a; }
 template <typename T> static inline T max(T a, T b) { return a < b ? b : a; }
 
-extern "C" void runKernel(emulation::Kernel kernel, unsigned blocks, unsigned threads, unsigned char* arena, unsigned* step) {
+extern "C" void runKernel(emulation::Kernel kernel, unsigned blocks, unsigned threads, const emulation::Word* arguments) {
   emulation::kernel = kernel;
   emulation::threads = threads;
-  emulation::arena = arena;
-  emulation::step = step;
+  emulation::arguments = arguments;
   for (blockIdx.x = blocks; blockIdx.x-- > 0;) emulation::runBlock();
 }

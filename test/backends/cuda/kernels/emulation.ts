@@ -1,25 +1,27 @@
 /**
- * A backend that runs emitted CUDA C on the CPU: g++ compiles it as C++, where a header of ours stands in for what CUDA
- * gives. A compiler takes a second for one program and little more for hundreds: so programs are collected first, by a
- * backend that answers as `reference` does, then compiled together, then run.
+ * The CUDA backend on the CPU: g++ compiles emitted CUDA C as C++, where a header of ours stands in for what CUDA gives, and
+ * the driver is a fake whose memory the host's machine code can use. A compiler takes a second for one program and little
+ * more for hundreds: so programs are collected first, then compiled together, then run.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type CudaBackend, cudaBackendOn, type FoundRanks } from "../../../../src/backends/cuda/backend.js";
 import type { CudaLibraries, CudaProgram } from "../../../../src/backends/cuda/commands.js";
 import { deviceSource } from "../../../../src/backends/cuda/kernels/device/index.js";
 import { emitCuda, kernelsMark } from "../../../../src/backends/cuda/kernels/index.js";
+import { nullBackend } from "../../../../src/backends/null/index.js";
 import { referenceBackend } from "../../../../src/backends/reference/index.js";
-import { allocate, dtypes, type TypedArray } from "../../../../src/base/dtype.js";
 import { unknownName } from "../../../../src/base/errors.js";
-import { sizeOf } from "../../../../src/base/shape.js";
-import { type Backend, checkSteps, checkValues, type Executable } from "../../../../src/compile/backend.js";
-import type { Plan, PlanBuffer } from "../../../../src/compile/plan.js";
+import type { Backend } from "../../../../src/compile/backend.js";
+import type { Plan } from "../../../../src/compile/plan.js";
+import { planForRank } from "../../../../src/compile/planForRank.js";
 import { planProgram } from "../../../../src/compile/planProgram.js";
 import type { Program } from "../../../../src/compile/program.js";
 import { type NativeFunction, type NativeLibrary, openLibrary } from "../../../../src/native/library.js";
+import { FakeDriver, type FakeDriverOptions, type FakeKernel, fakeFacts } from "../fakeDriver.js";
 
 /** Why programs can't be compiled as C++ here; undefined where they can. */
 export function missingCompiler(): string | undefined {
@@ -35,9 +37,10 @@ export const allDeviceFunctions = deviceSource(
 );
 
 /** The kernels of a program without the device functions that all programs share, under names of its own. */
-export function kernelsAlone({ source }: CudaProgram, prefix: string): string {
-  const at = source.indexOf(kernelsMark);
-  return source.slice(at).replace(/(__launch_bounds__\(\d+\) )(\w+)/g, `$1${prefix}_$2`);
+export function kernelsAlone({ source }: Pick<CudaProgram, "source">, prefix: string): string {
+  return source
+    .slice(Math.max(0, source.indexOf(kernelsMark)))
+    .replace(/(__launch_bounds__\(\d+\) )(\w+)/g, `$1${prefix}_$2`);
 }
 
 /** Programs on their way from source to machine code. */
@@ -49,27 +52,36 @@ export class Emulation {
 
   constructor(private readonly check: (program: CudaProgram, plan: Plan) => void) {}
 
-  /** Emits what it is given, checks that, and computes as `reference` does. */
-  collecting(): Backend {
-    const reference = referenceBackend();
+  /**
+   * Emits what it is given, and checks that. One rank computes as `reference` does; what is trained on several gives
+   * nothing but zeros.
+   */
+  collecting(ranks = 1): Backend {
+    const answering = ranks === 1 ? referenceBackend() : { ...nullBackend(), ranks };
     return {
-      ...reference,
+      ...answering,
       compile: (program) => {
         this.add(program);
-        return reference.compile(program);
+        return answering.compile(program);
       },
     };
   }
 
   add(program: Program): CudaProgram {
-    const plan = planProgram(program);
-    const cuda = emitCuda(plan, withoutLibraries);
-    this.check(cuda, plan);
-    if (!this.numbers.has(cuda.source)) {
-      this.numbers.set(cuda.source, this.programs.length);
-      this.programs.push(cuda);
-    }
-    return cuda;
+    const plan = planProgram(program, { processes: program.ranks ?? 1 });
+    const ofRanks = Array.from({ length: plan.processes }, (_, rank) => {
+      const own = planForRank(plan, 0, rank);
+      const cuda = emitCuda(own, withoutLibraries);
+      this.check(cuda, own);
+      this.addProgram(cuda);
+      return cuda;
+    });
+    return ofRanks[0];
+  }
+
+  /** Kernels that no program has. */
+  addSource(source: string): void {
+    this.addProgram({ source, arenaBytes: 0, entries: {} });
   }
 
   get sources(): readonly CudaProgram[] {
@@ -99,36 +111,78 @@ export class Emulation {
     await Promise.all([worker(), worker()]);
     this.libraries = units.map((path) => {
       const library = openLibrary(`${path}.so`);
-      const prototype = "void runKernel(void *kernel, uint blocks, uint threads, void *arena, void *step)";
+      const prototype = "void runKernel(void *kernel, uint blocks, uint threads, void *arguments)";
       return { library, run: library.func(prototype) };
     });
   }
 
-  /** Runs what was collected and compiled. */
-  backend(): Backend {
-    return {
-      name: "emulation",
+  /** Runs what was collected and compiled, on one device and one rank unless `options` say otherwise. */
+  backend(options: EmulatedOptions = {}): CudaBackend {
+    const driver = options.driver ?? this.driver();
+    return cudaBackendOn({
       description: "CUDA C as C++",
-      compile: (program) => {
-        const plan = planProgram(program);
-        const cuda = emitCuda(plan, withoutLibraries);
-        const number = this.numbers.get(cuda.source);
-        if (number === undefined) throw unknownName("collected program", program.name, []);
-        const { library, run } = this.libraries[Math.floor(number / programsOfUnit)];
-        const launch = (kernel: string, ...rest: (number | bigint)[]): void => {
-          run(library.symbol(`p${number}_${kernel}`)!, ...rest);
-        };
-        return new EmulatedExecutable(plan, cuda, program.traceCapacity, launch, library);
-      },
-    };
+      driver,
+      devices: Array.from({ length: driver.deviceCount() }, (_, ordinal) => ({
+        facts: { ...fakeFacts, ordinal },
+        compile: (source: string, program: string) => {
+          const number = this.numbers.get(source);
+          if (number === undefined) throw unknownName("collected program", program, []);
+          return new TextEncoder().encode(`${number}`);
+        },
+      })),
+      emit: emitCuda,
+      ...(options.ranks && { ranks: options.ranks }),
+    });
+  }
+
+  /** A driver whose kernels are those that were compiled. */
+  driver(options: Omit<FakeDriverOptions, "kernels" | "memory"> = {}): FakeDriver {
+    return new FakeDriver({
+      ...options,
+      memory: (count) => this.memory(count),
+      kernels: (name, image) => this.kernel(name, Number(new TextDecoder().decode(image))),
+    });
   }
 
   release(): void {
     if (this.folder) rmSync(this.folder, { recursive: true, force: true });
   }
+
+  private addProgram(program: CudaProgram): void {
+    if (this.numbers.has(program.source)) return;
+    this.numbers.set(program.source, this.programs.length);
+    this.programs.push(program);
+  }
+
+  private kernel(name: string, number: number): FakeKernel {
+    const { library, run } = this.libraries[Math.floor(number / programsOfUnit)];
+    const kernel = library.symbol(`p${number}_${name}`)!;
+    const words = new BigUint64Array(mostArguments);
+    return (args, _, { grid, block }) => {
+      words.set(args);
+      run(kernel, grid, block, words);
+    };
+  }
+
+  /** Aligned as devices align it. */
+  private memory(count: number): { bytes: Uint8Array; address: bigint } {
+    const [{ library }] = this.libraries;
+    const memory = new Uint8Array(count + alignment);
+    const start = library.addressOfBytes(memory);
+    const skipped = Number(-start & BigInt(alignment - 1));
+    return { bytes: memory.subarray(skipped, skipped + count), address: start + BigInt(skipped) };
+  }
+}
+
+export interface EmulatedOptions {
+  readonly driver?: FakeDriver;
+  readonly ranks?: FoundRanks;
 }
 
 const programsOfUnit = 250;
+/** As the header passes them. */
+const mostArguments = 9;
+const alignment = 256;
 
 function compileUnit(path: string): Promise<void> {
   const options = [
@@ -150,84 +204,4 @@ function compileUnit(path: string): Promise<void> {
       else reject(new Error(`g++ ended with ${code}: ${complaints.join("").slice(0, 4000)}`));
     });
   });
-}
-
-type LaunchFunction = (kernel: string, blocks: number, threads: number, arena: bigint, step: bigint) => void;
-
-class EmulatedExecutable implements Executable {
-  readonly bytes: number;
-  private readonly arena: Uint8Array;
-  private readonly step = new Uint32Array(32);
-  private readonly addresses: { readonly arena: bigint; readonly step: bigint };
-  private readonly named: ReadonlyMap<string, PlanBuffer>;
-  private readonly lastSteps = new Map<string, number>();
-
-  constructor(
-    plan: Plan,
-    private readonly program: CudaProgram,
-    private readonly traceCapacity: number,
-    private readonly launch: LaunchFunction,
-    library: NativeLibrary,
-  ) {
-    this.bytes = program.arenaBytes;
-    const memory = new Uint8Array(program.arenaBytes + 256);
-    const from = Number(-library.addressOfBytes(memory) & 127n);
-    this.arena = memory.subarray(from, from + program.arenaBytes);
-    this.addresses = {
-      arena: library.addressOfBytes(memory) + BigInt(from),
-      step: library.addressOfBytes(this.step),
-    };
-    for (const { buffer, data } of plan.constants) this.view(plan.buffers[buffer]).set(data);
-    this.named = new Map(
-      plan.buffers
-        .filter(({ role }) => role !== "temporary" && role !== "constant")
-        .map((buffer) => [buffer.name, buffer]),
-    );
-  }
-
-  run(entry: string, steps = 1): void {
-    const found = this.program.entries[entry];
-    if (!found) throw unknownName("entry", entry, Object.keys(this.program.entries));
-    checkSteps(steps, this.traceCapacity);
-    const { arena, step } = this.addresses;
-    this.step[0] = 0;
-    for (let i = 0; i < steps; i++) {
-      for (const command of found.commands) {
-        if (command.kind !== "launch") throw unknownName("command", command.kind, ["launch"]);
-        this.launch(command.kernel, command.grid, command.block, arena, step);
-      }
-    }
-    if (this.step[0] !== steps) throw unknownName("number of steps", `${this.step[0]}`, [`${steps}`]);
-    this.lastSteps.set(entry, steps);
-  }
-
-  read(name: string): TypedArray {
-    return this.view(this.buffer(name)).slice();
-  }
-
-  write(name: string, values: TypedArray | readonly number[]): void {
-    const buffer = this.buffer(name);
-    checkValues(name, buffer, values.length);
-    this.view(buffer).set(values);
-  }
-
-  trace(entry: string, trace: string): TypedArray {
-    const buffer = this.buffer(`${entry}/${trace}`);
-    const length = (this.lastSteps.get(entry) ?? 0) * sizeOf(buffer.shape.slice(1));
-    return this.view(buffer).slice(0, length);
-  }
-
-  release(): void {}
-
-  private buffer(name: string): PlanBuffer {
-    const buffer = this.named.get(name);
-    if (!buffer) throw unknownName("variable", name, [...this.named.keys()]);
-    return buffer;
-  }
-
-  private view({ dtype, shape, offset }: PlanBuffer): TypedArray {
-    const { buffer, byteOffset } = this.arena;
-    const count = sizeOf(shape);
-    return count === 0 ? allocate(dtype, 0) : new dtypes[dtype].array(buffer, byteOffset + offset, count);
-  }
 }
