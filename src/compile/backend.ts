@@ -19,6 +19,8 @@ export interface Backend extends BackendLabel {
   readonly ranks?: number;
   /** Processes, or devices with memories of their own, that these ranks are divided among; default 1. */
   readonly processes?: number;
+  /** The plan of a program that `compile` would run; by default as `planProgram` makes it for these ranks. */
+  planOf?(program: Program): Plan;
   /** What it needs for a program of that plan beside the arena; by default nothing, and there is no limit. */
   memoryOf?(plan: Plan): ProgramMemory;
   /** Ends what it started beside this thread; compile and run no more. */

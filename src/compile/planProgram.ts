@@ -16,12 +16,17 @@ export interface PlanOptions {
   readonly check?: boolean;
   /** Processes that the program's ranks are divided among, 1 by default. */
   readonly processes?: number;
+  /**
+   * For a device that runs kernels at once, those that wait for nothing of one another: they stand side by side and share
+   * no memory. Takes more memory. Default false; nothing changes for several ranks.
+   */
+  readonly waves?: boolean;
 }
 
 /** Throws a SlalomError where the program's updates do not fit its variables. */
 export function planProgram(program: Program, options: PlanOptions = {}): Plan {
   checkProgram(program);
-  const { processes = 1 } = options;
+  const { processes = 1, waves = false } = options;
   const ranks = (program.ranks ?? 1) / processes;
   invariant(Number.isInteger(ranks), "every process has as many ranks as the others");
   const arena = new Arena(ranks);
@@ -46,7 +51,7 @@ export function planProgram(program: Program, options: PlanOptions = {}): Plan {
           })),
           traces: traces.map(([trace], i) => ({ name: trace, value: optimized[updates.length + i] })),
         },
-        { ranks, processes, isShared: arena.isShared },
+        { ranks, processes, isShared: arena.isShared, inWaves: waves },
       ),
     ];
   });

@@ -55,7 +55,7 @@ export interface StudyMemory {
 /** Who trains, and how much memory there is. */
 export interface MemoryOptions {
   readonly workers: number;
-  readonly backend: Pick<Backend, "ranks" | "processes" | "memoryOf">;
+  readonly backend: Pick<Backend, "ranks" | "processes" | "planOf" | "memoryOf">;
   readonly available: AvailableMemory;
 }
 
@@ -132,7 +132,8 @@ export function memoryOf(
   const lanes = largest.configurations.length;
   const training = laneTraining(study, dataset, largest);
   const { processes = 1 } = backend;
-  const plan = planProgram(laneProgram(training, lanes, backend.ranks).program, { processes });
+  const { program: ofLanes } = laneProgram(training, lanes, backend.ranks);
+  const plan = backend.planOf?.(ofLanes) ?? planProgram(ofLanes, { processes });
   const {
     workspaceBytes = 0,
     mostBytes = Number.POSITIVE_INFINITY,

@@ -8,6 +8,7 @@ import { aligned, packLifetimes } from "../../src/compile/lower/memory.js";
 import type { Kernel, Plan } from "../../src/compile/plan.js";
 import { planProgram } from "../../src/compile/planProgram.js";
 import type { Program } from "../../src/compile/program.js";
+import { wavesOf } from "../../src/compile/waves.js";
 import * as f from "../../src/graph/functions.js";
 import { variable } from "../../src/graph/operations/leaves.js";
 import type { Tensor } from "../../src/graph/tensor.js";
@@ -159,7 +160,35 @@ describe("random programs", () => {
       { numRuns: 400, seed: 9 },
     );
   });
+
+  test("have plans in waves in which neither happens, and in which shared bytes make no loop wait", () => {
+    fc.assert(
+      fc.property(programs, (program) => {
+        const plan = planProgram(program, { check: true, waves: true });
+        expectSound(plan);
+        const ofBuffers = loopWaves(plan, (a, b) => a === b);
+        expect(loopWaves(plan, (a, b) => overlaps(plan.buffers[a], plan.buffers[b]))).toBe(ofBuffers);
+      }),
+      { numRuns: 200, seed: 4 },
+    );
+  });
 });
+
+/** How many waves of loops a step has, if kernels wait for one another where what they touch meets. */
+function loopWaves({ entries }: Plan, meet: (a: number, b: number) => boolean): number {
+  const { kernels } = entries.step;
+  const company = ({ kind }: Kernel): "product" | "loop" => (kind === "gemm" ? "product" : "loop");
+  const waits = (task: Kernel, earlier: Kernel): boolean => {
+    const [own, before] = [task, earlier].map(kernelEffects);
+    const some = (a: readonly number[], b: readonly number[]): boolean =>
+      a.some((x) => b.some((y) => meet(x, y)));
+    return (
+      some(own.reads, before.writes) || some(own.writes, before.reads) || some(own.writes, before.writes)
+    );
+  };
+  return wavesOf(kernels, { waits, company }).filter(([[[first]]]) => company(kernels[first]) === "loop")
+    .length;
+}
 
 function expectSound(plan: Plan): void {
   const { buffers } = plan;

@@ -4,6 +4,7 @@ import type { Backend, ProgramMemory } from "../../compile/backend.js";
 import type { Plan } from "../../compile/plan.js";
 import { planForRank } from "../../compile/planForRank.js";
 import { planProgram } from "../../compile/planProgram.js";
+import type { Program } from "../../compile/program.js";
 import type { EmitCuda } from "./commands.js";
 import { type CudaDevice, prepareProgram } from "./device.js";
 import type { DeviceFacts, Driver } from "./driver.js";
@@ -18,6 +19,7 @@ export interface CudaBackend extends Backend {
   readonly processes: number;
   /** A program that was planned elsewhere, as this process runs it: those that follow another are told plans. */
   load(plan: Plan, traceCapacity: number): CudaExecutable;
+  planOf(program: Program): Plan;
   memoryOf(plan: Plan): ProgramMemory;
   /** Gives the devices back; its programs are released before. */
   close(): Promise<void>;
@@ -79,6 +81,14 @@ export function cudaBackendOn(found: FoundDevices): CudaBackend {
       },
     });
   };
+  /** With kernels side by side, where that takes no more memory or what it takes is free. */
+  const planOf = (program: Program): Plan => {
+    const { ranks: processes = 1 } = program;
+    const [plan, smallest] = [true, false].map((waves) => planProgram(program, { processes, waves }));
+    if (plan.arenaBytes <= smallest.arenaBytes) return plan;
+    const one = device(0);
+    return prepareProgram(plan, one).layout.bytes <= one.context.memory().freeBytes ? plan : smallest;
+  };
   return {
     name: "cuda",
     description,
@@ -92,8 +102,9 @@ export function cudaBackendOn(found: FoundDevices): CudaBackend {
           `program ${program.name}: is for ${ranks} ranks, and the cuda backend has ${all}; expected ${all === 1 ? "1 rank. Take more GPUs" : "as many, or 1"}.`,
         );
       }
-      return load(planProgram(program, { processes: ranks }), program.traceCapacity);
+      return load(planOf(program), program.traceCapacity);
     },
+    planOf,
     load,
     memoryOf(plan) {
       const together = plan.processes === 1 ? [device(0)] : [...new Set(ofRanks())];

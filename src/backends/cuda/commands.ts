@@ -13,7 +13,7 @@ export interface CudaProgram {
 }
 
 export interface CudaEntry {
-  /** One step. The last one moves traces to their places and counts the step. */
+  /** One step. One of them moves traces to their places and, behind all that reads its number, counts the step. */
   readonly commands: readonly CudaCommand[];
 }
 

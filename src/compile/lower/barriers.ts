@@ -10,6 +10,8 @@ export interface Arranged {
   readonly kernels: readonly Kernel[];
   /** For each kernel the first and the last one that some rank may be at while another is at it. */
   readonly phases: readonly Phase[];
+  /** A rank runs the kernels of a phase in no order itself: what no other rank sees is subject to phases too. */
+  readonly unordered?: boolean;
 }
 
 export interface Phase {

@@ -15,6 +15,7 @@ import { sumsInPlace } from "./processSums.js";
 import { type Schedule, schedule } from "./schedule.js";
 import { type Slot, Slots } from "./slots.js";
 import { copyUnfitOperands } from "./unfitOperands.js";
+import { arrangeInWaves } from "./waves.js";
 
 /** What an entry computes after the passes: its updates by variable, its traces by name. */
 export interface EntryGraph {
@@ -27,6 +28,8 @@ export interface RankSharing {
   readonly ranks: number;
   readonly processes: number;
   readonly isShared: (variable: Tensor) => boolean;
+  /** Whether a rank that is alone runs kernels that wait for nothing of one another at once. */
+  readonly inWaves: boolean;
 }
 
 /** Kernels whose accesses name memory slots; the planner turns slots into buffers. */
@@ -38,7 +41,10 @@ export interface LoweredEntry {
 }
 
 /** Throws a SlalomError "internal" for an update that differs between ranks. */
-export function lowerEntry(entry: EntryGraph, { ranks, processes, isShared }: RankSharing): LoweredEntry {
+export function lowerEntry(
+  entry: EntryGraph,
+  { ranks, processes, isShared, inWaves }: RankSharing,
+): LoweredEntry {
   const { updates, traces } = withFitOperands(entry);
   const outputs = [...updates, ...traces].map(({ value }) => value);
   const order = topologicalOrder(outputs);
@@ -90,7 +96,9 @@ export function lowerEntry(entry: EntryGraph, { ranks, processes, isShared }: Ra
   };
   const arranged =
     ranks === 1
-      ? inOrder(kernels)
+      ? inWaves && processes === 1
+        ? arrangeInWaves(kernels, slots.temporaryBytes)
+        : inOrder(kernels)
       : arrangeForRanks(kernels, { isShared: sharesSlot, isJoint: slots.isJoint });
   return {
     kernels: arranged.kernels,

@@ -62,6 +62,12 @@ export class Slots {
 
   readonly isTemporary = (number: number): boolean => this.list[number].kind === "temporary";
 
+  /** Bytes of a temporary; 0 of what keeps its memory. */
+  readonly temporaryBytes = (number: number): number => {
+    const slot = this.list[number];
+    return slot.kind === "temporary" ? slot.bytes : 0;
+  };
+
   /** Whether it is a temporary in memory where all ranks have theirs. */
   readonly isJoint = (number: number): boolean => {
     const slot = this.list[number];
@@ -73,14 +79,14 @@ export class Slots {
    * for another tensor only once all of them are done with the one before.
    * @param kept slots that must hold their values when the step is done
    */
-  withLifetimes({ kernels, phases }: Arranged, kept: readonly number[]): Slot[] {
+  withLifetimes({ kernels, phases, unordered = false }: Arranged, kept: readonly number[]): Slot[] {
     kernels.forEach((kernel, i) => {
       const { reads, writes } = kernelEffects(kernel);
       const peers = peerAccesses(kernel);
       for (const number of [...reads, ...writes]) {
         const slot = this.list[number];
         if (slot.kind !== "temporary") continue;
-        const isJoint = slot.scope !== "private";
+        const isJoint = slot.scope !== "private" || unordered;
         slot.first = Math.min(slot.first, isJoint ? phases[i].first : i);
         slot.last = Math.max(slot.last, isJoint || peers.includes(number) ? phases[i].last : i);
       }

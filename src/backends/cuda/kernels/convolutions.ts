@@ -17,6 +17,7 @@ export function emitConvolution(kernel: ConvolutionKernel, memory: Memory): Stag
       batches: lanes * attributes.groups,
       rounded: attributes.precision === "bfloat16",
       libraries: ["convolutions"],
+      kernel,
       ...roles[computes](codeOf(kernel, memory)),
     },
     memory,

@@ -27,7 +27,7 @@ export function emitElements(kernel: LoopKernel, memory: Memory): Part {
     ...(tiled ? tiled.sums.map((sum) => `const ${types.signed} ${sum};`) : []),
     bodyCode({ kernel, memory, lanes, types, variables }, () => ""),
   ].join("\n");
-  const first = `${types.unsigned} t = block * ${blockThreads}u + threadIdx.x`;
+  const first = `${types.unsigned} t = ${blocks === 1 ? "thread" : `block * ${blockThreads}u + threadIdx.x`}`;
   const loop =
     blocks * blockThreads >= steps
       ? block(`if (const ${first}; t < ${steps}u)`, body)
@@ -36,8 +36,10 @@ export function emitElements(kernel: LoopKernel, memory: Memory): Part {
     title: titleOf(kernel),
     code: [...bufferAddresses(kernel, memory), loop].join("\n"),
     blocks,
+    ...(blocks === 1 && { threads: steps }),
     sharedBytes: 0,
     libraries: drawsIn(kernel) ? ["random"] : [],
+    computes: kernel,
   };
 }
 

@@ -1,2 +1,2 @@
 /** Kernels of the CUDA backend: a plan as CUDA C source and commands. */
-export { emitCuda, kernelsMark } from "./emitCuda.js";
+export { type EmittedCommand, type EmittedProgram, emitCuda, kernelsMark } from "./emitCuda.js";

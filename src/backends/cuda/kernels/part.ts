@@ -1,5 +1,5 @@
 /** What a kernel of the plan becomes: pieces of CUDA C that blocks of threads run. */
-import type { PlanBuffer } from "../../../compile/plan.js";
+import type { Kernel, PlanBuffer } from "../../../compile/plan.js";
 
 /** Threads of every block. */
 export const blockThreads = 256;
@@ -11,20 +11,32 @@ export type DeviceLibrary = "folds" | "random" | "products" | "convolutions" | "
 export interface Part {
   /** What it computes, for people. */
   readonly title: string;
-  /** Statements; they know `arena`, and `block`: the number of their block, an `unsigned`. */
+  /**
+   * Statements; they know `arena`, and as an `unsigned` each the number of their `block` and, where `threads` is given, of
+   * their `thread` among those.
+   */
   readonly code: string;
   readonly blocks: number;
+  /** Threads of its one block that suffice, which never meet; absent: all of the block. */
+  readonly threads?: number;
   readonly sharedBytes: number;
   readonly libraries: readonly DeviceLibrary[];
+  /** The kernel whose arithmetic and traffic are the part's; absent where it only moves or links a little. */
+  readonly computes?: Kernel;
 }
 
 /** Parts that run side by side; a stage begins when the one before it is done. */
-export type Stage = readonly Part[];
+export interface Stage {
+  readonly parts: readonly Part[];
+  /** Buffers, scratch memory among them. */
+  readonly reads: readonly number[];
+  readonly writes: readonly number[];
+}
 
 /** The buffers that code may name: those of the plan, and scratch memory behind its arena. */
 export interface Memory {
   readonly buffers: readonly PlanBuffer[];
-  /** A buffer of `count` elements for the kernels of one wave. */
+  /** A buffer of `count` elements for the stages of one kernel. */
   scratch(dtype: PlanBuffer["dtype"], count: number): number;
 }
 

@@ -1,7 +1,8 @@
 /** Pooling: a thread for each element of what is written. */
+import { kernelEffects } from "../../../compile/kernelEffects.js";
 import type { PoolKernel } from "../../../compile/plan.js";
 import { cType } from "./cTypes.js";
-import { addressOf, block, blockThreads, type Memory, type Stage } from "./part.js";
+import { addressOf, block, blockThreads, type Memory, type Part, type Stage } from "./part.js";
 
 export function emitPool(kernel: PoolKernel, { buffers }: Memory): Stage[] {
   const { mode, dtype, images, height, width, channels, outputHeight, outputWidth, attributes, name } =
@@ -36,15 +37,13 @@ export function emitPool(kernel: PoolKernel, { buffers }: Memory): Stage[] {
       `${call[mode]};`,
     ),
   ].join("\n");
-  return [
-    [
-      {
-        title: `${name} ${images}x${height}x${width}x${channels} by ${size.join("x")}`,
-        code,
-        blocks: Math.ceil(elements / blockThreads),
-        sharedBytes: 0,
-        libraries: ["pooling"],
-      },
-    ],
-  ];
+  const part: Part = {
+    title: `${name} ${images}x${height}x${width}x${channels} by ${size.join("x")}`,
+    code,
+    blocks: Math.ceil(elements / blockThreads),
+    sharedBytes: 0,
+    libraries: ["pooling"],
+    computes: kernel,
+  };
+  return [{ parts: [part], ...kernelEffects(kernel) }];
 }

@@ -49,6 +49,7 @@ export function emitProduct(kernel: GemmKernel, memory: Memory): Stage[] {
         },
       }),
       libraries: [],
+      kernel,
     },
     memory,
   );

@@ -5,6 +5,7 @@
  */
 import type { DType } from "../../../base/dtype.js";
 import { sizeOf, stridesOf } from "../../../base/shape.js";
+import { kernelEffects } from "../../../compile/kernelEffects.js";
 import type { Access, Combine, LoopKernel } from "../../../compile/plan.js";
 import { bodyCode, bufferAddresses, drawsIn, eachLane, isWide, storeOfLanes } from "./body.js";
 import { cType, literal } from "./cTypes.js";
@@ -20,14 +21,18 @@ export function emitReductions(kernel: LoopKernel, memory: Memory): Stage[] {
   const results = sizeOf(keptOf(kernel));
   if (results === 0) return [];
   const mapping = chooseFoldMapping(kernel, memory);
-  if (mapping.slices === 1) return [[emitFold(kernel, memory, mapping)]];
+  if (mapping.slices === 1) return [{ parts: [emitFold(kernel, memory, mapping)], ...kernelEffects(kernel) }];
   const parts = kernel.reductions.map(({ value }) =>
     memory.scratch(kernel.body[value].dtype, mapping.slices * results),
   );
   const second = mergedNest(foldOfParts(kernel, parts, mapping.slices));
+  const { reads, writes } = kernelEffects({ ...kernel, reductions: [] });
   return [
-    [emitFold(kernel, memory, mapping, parts)],
-    [emitFold(second, memory, undivided(chooseFoldMapping(second, memory)))],
+    { parts: [emitFold(kernel, memory, mapping, parts)], reads, writes: [...writes, ...parts] },
+    {
+      parts: [emitFold(second, memory, undivided(chooseFoldMapping(second, memory)))],
+      ...kernelEffects(second),
+    },
   ];
 }
 
@@ -157,6 +162,7 @@ function emitFold(kernel: LoopKernel, memory: Memory, mapping: FoldMapping, part
     blocks: keptBlocks * slices,
     sharedBytes: depth > 32 || (!isRows && depth > 1) ? blockThreads * 8 : 0,
     libraries: ["folds", ...(drawsIn(kernel) ? (["random"] as const) : [])],
+    computes: kernel,
   };
 }
 

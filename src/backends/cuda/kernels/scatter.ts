@@ -28,7 +28,7 @@ export function emitScatterAdd(kernel: ScatterAddKernel, memory: Memory): Stage[
     sharedBytes: 0,
     libraries: [],
   };
-  if (count === 0) return [[clear]];
+  if (count === 0) return [{ parts: [clear], reads: [], writes: [kernel.target] }];
 
   const [next, isFirst] = [0, 1].map(() => memory.scratch("int32", count));
   const indices = `const int* const indices = ${address(kernel.indices, "const int")};`;
@@ -69,6 +69,10 @@ export function emitScatterAdd(kernel: ScatterAddKernel, memory: Memory): Stage[
     ].join("\n"),
     sharedBytes: 0,
     libraries: ["folds", "scatter"],
+    computes: kernel,
   };
-  return [[clear, link], [add]];
+  return [
+    { parts: [clear, link], reads: [kernel.indices], writes: [kernel.target, next, isFirst] },
+    { parts: [add], reads: [kernel.updates, kernel.indices, next, isFirst], writes: [kernel.target] },
+  ];
 }

@@ -4,10 +4,11 @@
  */
 import { bytesOf } from "../../../base/dtype.js";
 import { type Shape, stridesOf } from "../../../base/shape.js";
-import type { Access, LoopKernel } from "../../../compile/plan.js";
+import { kernelEffects } from "../../../compile/kernelEffects.js";
+import type { Access, ConvolutionKernel, GemmKernel, LoopKernel } from "../../../compile/plan.js";
 import { cType } from "./cTypes.js";
 import { mergedNest } from "./nest.js";
-import { addressOf, type DeviceLibrary, type Memory, type Stage } from "./part.js";
+import { addressOf, type DeviceLibrary, type Memory, type Part, type Stage } from "./part.js";
 import { emitReductions } from "./reductions.js";
 
 export interface TiledProduct {
@@ -27,6 +28,8 @@ export interface TiledProduct {
   /** Where sums of parts belong, if blocks divide the depth; absent: they may not. */
   readonly divisible?: Divisible;
   readonly libraries: readonly DeviceLibrary[];
+  /** The plan's kernel that it is. */
+  readonly kernel: GemmKernel | ConvolutionKernel;
 }
 
 interface Divisible {
@@ -90,19 +93,21 @@ export function emitTiledProduct(product: TiledProduct, memory: Memory): Stage[]
     result,
     `multiplyTile<${shape}>(left, right, result, tile / ${across}u * ${tile.rows}, tile % ${across}u * ${tile.columns}, ${range});`,
   ].join("\n");
-  const part = {
+  const part: Part = {
     title,
     code,
     blocks: blocks * slices,
     // Each line of both tiles is padded by 16 bytes.
     sharedBytes: tile.depth * ((tile.rows + tile.columns) * bytesOf(dtype) + 32),
-    libraries: ["products", ...libraries] as const,
+    libraries: ["products", ...libraries],
+    computes: product.kernel,
   };
   const sum =
     parts === undefined
       ? []
       : emitReductions(mergedNest(sumOf(dtype, divisible!, { parts, slices })), memory);
-  return [[part], ...sum];
+  const { reads, writes } = kernelEffects(product.kernel);
+  return [{ parts: [part], reads, writes: parts === undefined ? writes : [parts] }, ...sum];
 }
 
 const mostSlices = ({ divisible, depth }: TiledProduct): number => (divisible ? depth / leastDepth : 1);

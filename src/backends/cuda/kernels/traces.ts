@@ -2,7 +2,7 @@
 import { bytesOf } from "../../../base/dtype.js";
 import type { PlanBuffer, PlanEntry } from "../../../compile/plan.js";
 import { cType } from "./cTypes.js";
-import { addressOf, block, blockThreads, type Part } from "./part.js";
+import { addressOf, block, blockThreads, type Part, type Stage } from "./part.js";
 
 /** Elements beyond which a trace is copied by many blocks. */
 const largeTrace = 8192;
@@ -12,6 +12,9 @@ interface Trace {
   readonly type: string;
   readonly source: PlanBuffer;
   readonly target: PlanBuffer;
+  /** Their numbers. */
+  readonly from: number;
+  readonly to: number;
   readonly elements: number;
 }
 
@@ -23,28 +26,44 @@ function tracesOf(entry: PlanEntry, buffers: readonly PlanBuffer[]): Trace[] {
       type: cType[buffers[source].dtype],
       source: buffers[source],
       target: buffers[target],
+      from: source,
+      to: target,
       elements: bytes / bytesOf(buffers[source].dtype),
     }));
 }
 
-/** Copies of traces that one block would take long for; they count nothing. */
-export function emitLargeTraces(entry: PlanEntry, buffers: readonly PlanBuffer[]): Part[] {
-  return tracesOf(entry, buffers)
-    .filter(({ elements }) => elements > largeTrace)
-    .map((trace) => ({
-      title: `trace ${trace.name}`,
-      code: block(
-        `if (const unsigned long long t = block * ${blockThreads}ull + threadIdx.x; t < ${trace.elements}ull)`,
-        copyOf(trace, "t"),
-      ),
-      blocks: Math.ceil(trace.elements / blockThreads),
-      sharedBytes: 0,
-      libraries: [],
-    }));
+/** What ends a step: large traces, each by many blocks; behind them all others, and the step is counted. */
+export function emitEnd(entry: PlanEntry, buffers: readonly PlanBuffer[]): Stage[] {
+  const { traces } = entry;
+  const large = tracesOf(entry, buffers).filter(({ elements }) => elements > largeTrace);
+  return [
+    ...large.map((trace) => ({
+      parts: [copiedByBlocks(trace)],
+      reads: [trace.from],
+      writes: [trace.to],
+    })),
+    {
+      parts: [counted(entry, buffers)],
+      reads: traces.map(({ source }) => source),
+      // What is copied by others too: whoever copies reads the number of the step before it is counted.
+      writes: traces.map(({ target }) => target),
+    },
+  ];
 }
 
-/** All other traces by one block, all of whose threads read the step's number before one counts it. */
-export function emitEnd(entry: PlanEntry, buffers: readonly PlanBuffer[]): Part {
+const copiedByBlocks = (trace: Trace): Part => ({
+  title: `trace ${trace.name}`,
+  code: block(
+    `if (const unsigned long long t = block * ${blockThreads}ull + threadIdx.x; t < ${trace.elements}ull)`,
+    copyOf(trace, "t"),
+  ),
+  blocks: Math.ceil(trace.elements / blockThreads),
+  sharedBytes: 0,
+  libraries: [],
+});
+
+/** By one block, all of whose threads read the step's number before one counts it. */
+function counted(entry: PlanEntry, buffers: readonly PlanBuffer[]): Part {
   const traces = tracesOf(entry, buffers).filter(({ elements }) => elements <= largeTrace);
   let start = 0;
   const copies = traces.map((trace) => {

@@ -1,7 +1,11 @@
 /** What is emitted, looked at from outside: launches, what libraries take over, memory. */
 import { describe, expect, test } from "vitest";
 import type { CudaLibraries, CudaProgram } from "../../../../src/backends/cuda/commands.js";
-import { emitCuda } from "../../../../src/backends/cuda/kernels/index.js";
+import {
+  type EmittedCommand,
+  type EmittedProgram,
+  emitCuda,
+} from "../../../../src/backends/cuda/kernels/index.js";
 import type { Kernel } from "../../../../src/compile/plan.js";
 import { planProgram } from "../../../../src/compile/planProgram.js";
 import type { Program } from "../../../../src/compile/program.js";
@@ -16,12 +20,16 @@ import {
 } from "./programs.js";
 import { checkProgram } from "./structure.js";
 
-function emitted(program: Program, libraries: CudaLibraries = withoutLibraries): CudaProgram {
-  const plan = planProgram(program);
+function emitted(program: Program, libraries: CudaLibraries = withoutLibraries): EmittedProgram {
+  const plan = planProgram(program, { waves: true });
   const cuda = emitCuda(plan, libraries);
   checkProgram(cuda, plan);
   return cuda;
 }
+
+/** What the launches compute. */
+const titlesOf = (commands: readonly EmittedCommand[]): string[][] =>
+  commands.map((command) => (command.kind === "launch" ? command.parts.map(({ title }) => title) : []));
 
 const kindsOf = ({ entries }: CudaProgram): string[] => entries.step.commands.map(({ kind }) => kind);
 const count = (kinds: readonly string[], kind: string): number =>
@@ -66,43 +74,77 @@ describe("libraries", () => {
 });
 
 describe("launches", () => {
-  test("updates of many parameters are one, besides the end of the step", () => {
-    expect(emitted(updatesProgram(20)).entries.step.commands).toHaveLength(2);
+  test("updates of many parameters are one, and so is the end of the step", () => {
+    expect(emitted(updatesProgram(20)).entries.step.commands).toHaveLength(1);
   });
 
   test("what depends on one another stays in order", () => {
-    const x = f.variable("x", [64]);
+    const x = f.variable("x", [64, 64]);
     const total = f.sum(x);
     const { entries } = emitted(programOf({ x }, { x: f.sub(x, total) }));
-    expect(entries.step.commands).toHaveLength(3);
+    expect(titlesOf(entries.step.commands)).toEqual([
+      ["loop (4096) [sum]", "end of the step"],
+      ["loop 4096 [sub]"],
+    ]);
+  });
+
+  test("what one block does follows in the same block, and what waits for nothing stands beside it", () => {
+    const [x, y] = [f.variable("x", [64]), f.variable("y", [300])];
+    const total = f.sum(x);
+    const { entries, source } = emitted(
+      programOf({ x, y }, { x: f.sub(x, total), y: f.mul(y, 2) }, { total: f.sqrt(total) }),
+    );
+    const [launch] = entries.step.commands;
+    expect(entries.step.commands).toHaveLength(1);
+    expect(launch).toMatchObject({
+      grid: 2,
+      parts: [
+        { title: "loop 300 [mul]", blocks: 1, shares: false },
+        { title: "loop (64) [sum]", blocks: 1, shares: false },
+        { title: "loop 64 [sub]", blocks: 1, shares: true },
+        { title: "loop once [sqrt]", blocks: 1, shares: true },
+        { title: "end of the step", blocks: 1, shares: true },
+      ],
+    });
+    const body = source.slice(source.indexOf(") step0_0("));
+    // The two that wait for the sum run on warps of their own, after all threads have met.
+    expect(body).toContain(`  step0_0_part1(arena, blockIdx.x - 1u, threadIdx.x, step);
+  __syncthreads();
+  if (threadIdx.x >= 0u && threadIdx.x < 32u) step0_0_part2(arena, blockIdx.x - 1u, threadIdx.x - 0u, step);
+  if (threadIdx.x >= 32u && threadIdx.x < 64u) step0_0_part3(arena, blockIdx.x - 1u, threadIdx.x - 32u, step);
+  __syncthreads();
+  step0_0_part4(arena, blockIdx.x - 1u, threadIdx.x, step);`);
   });
 
   test("what waits for nothing in between goes with its like before", () => {
     const names = ["a", "b", "c", "d"];
-    const variables = Object.fromEntries(names.map((name, i) => [name, f.variable(name, [64 + i])]));
-    // Traced, sums keep memory of their own to the end of the step.
+    const variables = Object.fromEntries(names.map((name, i) => [name, f.variable(name, [64 + i, 64])]));
     const sums = Object.fromEntries(names.map((name) => [`sum of ${name}`, f.sum(variables[name])]));
     const updates = Object.fromEntries(
       names.map((name) => [name, f.sub(variables[name], sums[`sum of ${name}`])]),
     );
-    const { entries } = emitted(programOf(variables, updates, sums));
-    expect(entries.step.commands).toHaveLength(3);
+    const { entries } = emitted(programOf(variables, updates));
+    expect(titlesOf(entries.step.commands).map(({ length }) => length)).toEqual([5, 4]);
   });
 
   test("more blocks than any device can hold at once are not begun", () => {
     const x = f.variable("x", [64, 1024, 1024]);
     const [launch] = emitted(programOf({ x }, { x: f.mul(x, 2) })).entries.step.commands;
-    expect(launch).toMatchObject({ kind: "launch", grid: 2048, block: 256, sharedBytes: 0 });
+    expect(launch).toMatchObject({
+      block: 256,
+      sharedBytes: 0,
+      parts: [{ blocks: 2048 }, { title: "end of the step" }],
+    });
   });
 
   test("one sum over very many elements is divided among blocks, whose parts lie behind the arena", () => {
     const x = f.variable("x", [1024, 1024]);
     const program = programOf({ x }, {}, { total: f.sum(x) });
     const { entries, arenaBytes } = emitted(program);
-    const [first, second, end] = entries.step.commands;
-    expect(first).toMatchObject({ kind: "launch", grid: 128 });
-    expect(second).toMatchObject({ kind: "launch", grid: 1 });
-    expect(end).toMatchObject({ kind: "launch", grid: 1 });
+    expect(entries.step.commands).toMatchObject([
+      { kind: "launch", grid: 128 },
+      { kind: "launch", grid: 1, parts: [{}, { title: "end of the step", shares: true }] },
+    ]);
     expect(arenaBytes).toBe(planProgram(program).arenaBytes + 128 * 4);
   });
 
@@ -145,10 +187,7 @@ describe("source", () => {
     const names = Object.values(entries).map(({ commands }) =>
       commands.map((command) => (command.kind === "launch" ? command.kernel : "")),
     );
-    expect(names).toEqual([
-      ["a_b0_0", "a_b0_1"],
-      ["a_b1_0", "a_b1_1"],
-    ]);
+    expect(names).toEqual([["a_b0_0"], ["a_b1_0"]]);
   });
 
   test("is the same for the same plan", () => {

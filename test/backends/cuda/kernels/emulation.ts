@@ -68,7 +68,7 @@ export class Emulation {
   }
 
   add(program: Program): CudaProgram {
-    const plan = planProgram(program, { processes: program.ranks ?? 1 });
+    const plan = planProgram(program, { processes: program.ranks ?? 1, waves: true });
     const ofRanks = Array.from({ length: plan.processes }, (_, rank) => {
       const own = planForRank(plan, 0, rank);
       const cuda = emitCuda(own, withoutLibraries);

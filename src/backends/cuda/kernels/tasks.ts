@@ -1,0 +1,53 @@
+/** What a step is put together from: calls of libraries and stages of kernels, with the bytes that each touches. */
+import { bytesOf } from "../../../base/dtype.js";
+import { sizeOf } from "../../../base/shape.js";
+import { kernelEffects } from "../../../compile/kernelEffects.js";
+import type { Kernel, PlanBuffer } from "../../../compile/plan.js";
+import type { Company, WaveRules } from "../../../compile/waves.js";
+import type { Convolution, Product, Sum } from "../commands.js";
+import type { Stage } from "./part.js";
+
+export interface Task extends Stage {
+  readonly company: Company;
+  /** The call that it is, of a library or for a sum; absent: `parts` are what is launched. */
+  readonly call?: Product | Convolution | Sum;
+}
+
+export const taskOfCall = (kernel: Kernel, call: NonNullable<Task["call"]>): Task => ({
+  ...kernelEffects(kernel),
+  call,
+  company: call.kind === "finishSum" ? "late" : "alone",
+  parts: [],
+});
+
+/** @param kernel whose stages they are; absent: the end of a step */
+export const tasksOfStages = (kernel: Kernel | undefined, stages: readonly Stage[]): Task[] =>
+  stages.map((stage, i) => ({
+    ...stage,
+    // What adds up the parts of a product is a loop.
+    company: i === 0 && (kernel?.kind === "gemm" || kernel?.kind === "convolution") ? "product" : "loop",
+  }));
+
+/** Tasks wait for one another where they touch the same bytes: buffers of temporaries may share some. */
+export function taskRules(buffers: readonly PlanBuffer[]): WaveRules<Task> {
+  const places = buffers.map(
+    ({ offset, shape, dtype }): Bytes => ({
+      start: offset,
+      end: offset + sizeOf(shape) * bytesOf(dtype),
+    }),
+  );
+  const meet = (some: readonly number[], others: readonly number[]): boolean =>
+    some.some((a) => others.some((b) => places[a].start < places[b].end && places[b].start < places[a].end));
+  return {
+    waits: ({ reads, writes }, earlier) =>
+      meet(reads, earlier.writes) || meet(writes, earlier.writes) || meet(writes, earlier.reads),
+    company: ({ company }) => company,
+    isSmall: ({ company, parts }) => company === "loop" && parts.length === 1 && parts[0].blocks === 1,
+  };
+}
+
+/** A part of the arena. */
+interface Bytes {
+  readonly start: number;
+  readonly end: number;
+}
