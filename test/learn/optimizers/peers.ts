@@ -17,7 +17,7 @@ import { applyOptimizer, findOptimizer, initialSlots } from "../../../src/learn/
 import { type ScheduleDescription, scheduleFrom } from "../../../src/learn/schedules/index.js";
 import { grad } from "../../../src/transform/index.js";
 
-type Values = Readonly<Record<string, readonly number[]>>;
+export type Values = Readonly<Record<string, readonly number[]>>;
 
 export interface PeerCase {
   readonly optimizer: string;
@@ -55,9 +55,13 @@ export function readFixture<T extends { readonly cases: readonly unknown[] }>(na
 }
 
 /** The greatest difference to the peer over all kept steps, relative to the largest element of the tensor. */
-export function greatestDifference(fixture: PeerFixture, peer: PeerCase): number {
+export function greatestDifference(
+  fixture: PeerFixture,
+  peer: PeerCase,
+  run: (fixture: PeerFixture, peer: PeerCase) => readonly Values[] = evaluatedTrajectory,
+): number {
   let greatest = 0;
-  trajectoryOf(fixture, peer).forEach((ours, i) => {
+  run(fixture, peer).forEach((ours, i) => {
     for (const [name, theirs] of Object.entries(peer.trajectory[i])) {
       const scale = Math.max(...theirs.map(Math.abs));
       theirs.forEach((value, j) => {
@@ -68,20 +72,36 @@ export function greatestDifference(fixture: PeerFixture, peer: PeerCase): number
   return greatest;
 }
 
-/** Our parameters at the fixture's steps, in float64 by reference evaluation of one graph. */
-function trajectoryOf({ problem, steps, totalSteps }: PeerFixture, peer: PeerCase): Values[] {
+/** One update as a graph: what changes with each step, and what stays. */
+export interface PeerUpdate {
+  /** Parameters by their names, and slots by names of their own. */
+  readonly state: Readonly<
+    Record<string, { readonly variable: Tensor; readonly next: Tensor; readonly start: HostTensor }>
+  >;
+  /** Hyperparameters. */
+  readonly fixed: Readonly<Record<string, { readonly variable: Tensor; readonly value: number }>>;
+  /** The number of the update, from 1. */
+  readonly step: Tensor;
+}
+
+export function peerUpdate(
+  { problem, totalSteps }: PeerFixture,
+  peer: PeerCase,
+  dtype: "float32" | "float64",
+): PeerUpdate {
   const optimizer = findOptimizer(peer.optimizer);
-  const scalar = (name: string): Tensor => variable(name, [], "float64");
-  const parameters = mapValues(problem.shapes, (shape, name) => variable(name, shape, "float64"));
-  const start = initialSlots(optimizer, parameters);
-  const slots = mapValues(start, (tensors, parameter) =>
+  const scalar = (name: string): Tensor => variable(name, [], dtype);
+  const parameters = mapValues(problem.shapes, (shape, name) => variable(name, shape, dtype));
+  const starts = initialSlots(optimizer, parameters);
+  const slots = mapValues(starts, (tensors, parameter) =>
     mapValues(tensors, (tensor, name) => variable(`${parameter}.${name}`, tensor.shape, tensor.dtype)),
   );
   const hyper = mapValues(optimizer.hyperparameters, (_, name) => scalar(name));
   const step = scalar("step");
   const names = Object.keys(parameters);
   const wrt = names.map((name) => parameters[name]);
-  const gradients = Object.fromEntries(grad(lossOf(problem, parameters), wrt).map((g, i) => [names[i], g]));
+  const loss = lossOf(problem, parameters, dtype);
+  const gradients = Object.fromEntries(grad(loss, wrt).map((g, i) => [names[i], g]));
   const { clipNorm, decoupledWeightDecay } = peer;
   const schedule = peer.schedule && scheduleFrom(peer.schedule);
   const around = { schedule, clipNorm, decoupledWeightDecay };
@@ -95,27 +115,50 @@ function trajectoryOf({ problem, steps, totalSteps }: PeerFixture, peer: PeerCas
     step,
     totalSteps,
   });
-
-  const slotsIn = (of: typeof slots): Tensor[] => names.flatMap((name) => Object.values(of[name]));
-  const inputs = [...wrt, ...slotsIn(slots)];
-  const outputs = [
-    ...names.map((name) => next.parameters[name]),
-    ...names.flatMap((name) => Object.keys(slots[name]).map((slot) => next.slots[name][slot])),
-  ];
-  let state = [
-    ...names.map((name) => host(problem.shapes[name], problem.start[name])),
-    ...evaluate(slotsIn(start)),
-  ];
   const chosen: Readonly<Record<string, readonly number[]>> = optimizer(peer.settings).settings;
-  const fixed = Object.entries(hyper).map(([name, tensor]) => [tensor, host([], chosen[name])] as const);
+  const slotStates = names.flatMap((name) =>
+    Object.keys(slots[name]).map((slot) => {
+      const [start] = evaluate([starts[name][slot]]);
+      return [
+        `${name}.${slot}`,
+        { variable: slots[name][slot], next: next.slots[name][slot], start },
+      ] as const;
+    }),
+  );
+  return {
+    state: {
+      ...mapValues(parameters, (parameter, name) => ({
+        variable: parameter,
+        next: next.parameters[name],
+        start: host(problem.shapes[name], problem.start[name], dtype),
+      })),
+      ...Object.fromEntries(slotStates),
+    },
+    fixed: mapValues(hyper, (tensor, name) => ({ variable: tensor, value: chosen[name][0] })),
+    step,
+  };
+}
+
+/** Our parameters at the fixture's steps, in float64 by reference evaluation of one graph. */
+function evaluatedTrajectory(fixture: PeerFixture, peer: PeerCase): Values[] {
+  const { state, fixed, step } = peerUpdate(fixture, peer, "float64");
+  const { steps, totalSteps, problem } = fixture;
+  const entries = Object.entries(state);
+  const settings = Object.values(fixed).map((one) => [one.variable, host([], [one.value])] as const);
+  let values = entries.map(([, { start }]) => start);
   const kept: Values[] = [];
   for (let t = 1; t <= totalSteps; t++) {
-    const values = new Map<Tensor, HostTensor>([...fixed, [step, host([], [t])]]);
-    inputs.forEach((input, i) => {
-      values.set(input, state[i]);
+    const given = new Map<Tensor, HostTensor>([...settings, [step, host([], [t])]]);
+    entries.forEach(([, one], i) => {
+      given.set(one.variable, values[i]);
     });
-    state = evaluate(outputs, values);
-    if (steps.includes(t)) kept.push(Object.fromEntries(names.map((name, i) => [name, [...state[i].data]])));
+    values = evaluate(
+      entries.map(([, { next }]) => next),
+      given,
+    );
+    if (!steps.includes(t)) continue;
+    const named = entries.map(([name], i) => [name, [...values[i].data]] as const);
+    kept.push(Object.fromEntries(named.filter(([name]) => name in problem.shapes)));
   }
   return kept;
 }
@@ -123,21 +166,24 @@ function trajectoryOf({ problem, steps, totalSteps }: PeerFixture, peer: PeerCas
 function lossOf(
   { inputs, targets }: PeerFixture["problem"],
   parameters: Readonly<Record<string, Tensor>>,
+  dtype: "float32" | "float64",
 ): Tensor {
-  const x = constantArray(
-    Float64Array.from(inputs),
-    [targets.length, inputs.length / targets.length],
-    "float64",
-  );
-  const y = constantArray(Float64Array.from(targets), [targets.length], "float64");
+  const given = (values: readonly number[], shape: readonly number[]): Tensor =>
+    constantArray(host(shape, values, dtype).data, shape, dtype);
+  const x = given(inputs, [targets.length, inputs.length / targets.length]);
+  const y = given(targets, [targets.length]);
   const hidden = tanh(add(matmul(x, parameters.hidden), parameters.hiddenBias));
   return mean(square(sub(add(matmul(hidden, parameters.output), parameters.outputBias), y)));
 }
 
-const host = (shape: readonly number[], values: readonly number[]): HostTensor => ({
+const host = (
+  shape: readonly number[],
+  values: readonly number[],
+  dtype: "float32" | "float64" = "float64",
+): HostTensor => ({
   shape,
-  dtype: "float64",
-  data: Float64Array.from(values),
+  dtype,
+  data: dtype === "float64" ? Float64Array.from(values) : Float32Array.from(values),
 });
 
 const mapValues = <T, U>(
