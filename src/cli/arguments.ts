@@ -17,6 +17,15 @@ export function integerFromZero(text: string): number {
   throw new InvalidArgumentError("Expected an integer of at least 0.");
 }
 
+/** "0,1", each once, or "all". */
+export function deviceNumbers(text: string): readonly number[] | "all" {
+  if (text === "all") return text;
+  const numbers = text.split(",");
+  const isList = numbers.every((number) => /^\d{1,4}$/.test(number));
+  if (isList && new Set(numbers.map(Number)).size === numbers.length) return numbers.map(Number);
+  throw new InvalidArgumentError("Expected numbers of GPUs, such as 0,1, each once, or all.");
+}
+
 /** "2/8": the second of eight shares. */
 export function share(text: string): { readonly number: number; readonly of: number } {
   const [, number, of] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];

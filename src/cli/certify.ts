@@ -13,7 +13,7 @@ import { followIfTold } from "./training.js";
 
 export interface CertifyCommandOptions {
   readonly backend: BackendChoice;
-  readonly ranks: number | "auto";
+  readonly ranks?: number | "auto";
   readonly steps?: number;
   readonly batchSize?: number;
   /** Which optimizer of each study; its first by default. */
@@ -33,7 +33,11 @@ export async function certifyStudies(
   if (followed !== undefined) return followed;
   const world = worldOf(process.env);
   const studies = await loadStudies(path);
-  const backend = await makeBackend({ ...options.backend, ranks, ...(world && { world }) });
+  const backend = await makeBackend({
+    ...options.backend,
+    ...(ranks !== undefined && { ranks }),
+    ...(world && { world }),
+  });
   const certificates: Certificate[] = [];
   try {
     for (const loaded of studies) {

@@ -1,6 +1,6 @@
 /** Options that several commands have, and what commander makes of them. */
 import { type Command, Option } from "commander";
-import { integerFromZero, positiveInteger } from "./arguments.js";
+import { deviceNumbers, positiveInteger } from "./arguments.js";
 
 /** Options of every command. */
 export const common = (command: Command): Command =>
@@ -15,7 +15,8 @@ export const example = (command: Command, ...lines: string[]): Command =>
 export const store = (command: Command): Command =>
   command.option("-o, --out <dir>", "folder of the run store", "runs");
 
-export const backend = (command: Command): Command =>
+/** Who computes, and with which libraries or devices. */
+export const computing = (command: Command): Command =>
   command
     .addOption(
       new Option("--backend <name>", "who computes; null compiles everything, trains and stores nothing")
@@ -28,17 +29,21 @@ export const backend = (command: Command): Command =>
         .default("auto"),
     )
     .addOption(
-      new Option("--device <n>", "which GPU of the cuda backend (default: 0)").argParser(integerFromZero),
-    )
-    .option("--tf32", "products of float32 by the GPU's tensor cores, which keep 10 bits of significand")
-    .addOption(
       new Option(
-        "--ranks <n>",
-        "threads that share each training; auto: as many as are predicted to be the fastest",
-      )
-        .argParser((text) => (text === "auto" ? text : positiveInteger(text)))
-        .default(1),
-    );
+        "--devices <n,...>",
+        "GPUs of the cuda backend, one a rank: numbers as slalom doctor lists them, or all (default: the first)",
+      ).argParser(deviceNumbers),
+    )
+    .option("--tf32", "products of float32 by the GPU's tensor cores, which keep 10 bits of significand");
+
+/** The same, on how many ranks. */
+export const backend = (command: Command): Command =>
+  computing(command).addOption(
+    new Option(
+      "--ranks <n>",
+      "threads, or GPUs, that share each training; auto: as many threads as are predicted to be the fastest (default: 1)",
+    ).argParser((text) => (text === "auto" ? text : positiveInteger(text))),
+  );
 
 /** bfloat16 is for some processors alone. */
 export const precisionOption = (meaning: string): Option =>
@@ -58,16 +63,16 @@ export interface Common {
 export interface Backend {
   readonly backend: "cpu" | "cuda" | "reference" | "null";
   readonly gemm: "auto" | "onednn" | "cblas" | "wasm";
-  readonly device?: number;
+  readonly devices?: readonly number[] | "all";
   readonly tf32?: boolean;
-  readonly ranks: number | "auto";
+  readonly ranks?: number | "auto";
 }
 
 /** What the options say of who computes; `ranks` is looked at elsewhere. */
-export const backendChoice = ({ backend: name, gemm, device, tf32 }: Omit<Backend, "ranks">) => ({
+export const backendChoice = ({ backend: name, gemm, devices, tf32 }: Omit<Backend, "ranks">) => ({
   backend: name,
   gemm,
-  ...(device !== undefined && { device }),
+  ...(devices !== undefined && { devices }),
   ...(tf32 && { tf32 }),
 });
 

@@ -13,7 +13,7 @@ import { mainFile } from "./ownCommand.js";
 import { presentJob, studiesToRun } from "./run.js";
 
 export async function runByMpirun(path: string, request: LaunchRequest, output: Output): Promise<number> {
-  const { words, ranks, requeue, dryRun, resources, processes } = request;
+  const { words, ranks = 1, requeue, dryRun, resources, processes, backend } = request;
   const world = worldOf(process.env);
   if (world !== undefined) {
     throw new SlalomError(
@@ -27,7 +27,8 @@ export async function runByMpirun(path: string, request: LaunchRequest, output: 
     {
       ...processes,
       ntasks: resources.ntasks!,
-      ranks: ranks === "auto" ? 1 : ranks,
+      // Those of the cuda backend take no cores.
+      ranks: ranks === "auto" || backend.backend === "cuda" ? 1 : ranks,
     },
     [process.execPath, mainFile(), "run", path, ...own],
   );

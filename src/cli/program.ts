@@ -141,7 +141,7 @@ function train(onExit: OnExit): Command {
   return command.action(async (problem: string, options: Parsed) => {
     exclusive(command, options.epochs !== undefined && options.steps !== undefined, "--epochs and --steps");
     const { json: _json, set, batch, earlyStopping, restoreBest, target: targets, ...others } = options;
-    const { gemm: _gemm, device: _device, tf32: _tf32, ...rest } = others;
+    const { gemm: _gemm, devices: _devices, tf32: _tf32, ...rest } = others;
     if (restoreBest && !earlyStopping) command.error("error: --restore-best needs --early-stopping <n>");
     const { train: trainOne } = await import("./train.js");
     const code = await trainOne(

@@ -10,6 +10,7 @@ import {
   backendChoice,
   type Common,
   common,
+  computing,
   example,
   type OnExit,
   outputFor,
@@ -40,6 +41,7 @@ export function certify(onExit: OnExit): Command {
   example(
     command,
     "slalom certify my-study.ts --ranks 2",
+    "slalom certify my-study.ts --backend cuda --devices 0,1",
     "mpirun -np 4 slalom certify my-study.ts --steps 50",
   );
   interface Parsed extends Common, Backend {
@@ -114,22 +116,18 @@ export function scale(onExit: OnExit): Command {
         "--step <batch=s,...>",
         "steps of one rank for the forecast, such as 50=0.0004,5000=0.006, in place of --ranks",
         stepTimes,
-      )
-      .addOption(
-        new Option("--gemm <library>", "matrix products: the best that is found, or one of your choice")
-          .choices(["auto", "onednn", "cblas", "wasm"])
-          .default("auto"),
       ),
   );
-  store(command);
+  store(computing(command));
   example(
     command,
     "slalom scale my-study.ts --ranks 1,2,4 --batch 50,500 --mode weak",
     "slalom scale my-study.ts --ranks 1,2 --batch 50,500 --target 0.99 --rule kept,linear --epochs 30",
     "slalom scale my-study.ts --ranks 1,2 --batch 50,500 --forecast 4,8 --link infiniband",
+    "slalom scale my-study.ts --backend cuda --ranks 1,2,4 --batch 50,5000",
     "slalom scale my-study.ts --step 50=0.0004,5000=0.006 --forecast 2,4,8 --link nvlink",
   );
-  interface Parsed extends Common, Pick<Backend, "gemm"> {
+  interface Parsed extends Common, Omit<Backend, "ranks"> {
     ranks?: number[];
     batch?: number[];
     mode: "strong" | "weak";
@@ -145,7 +143,7 @@ export function scale(onExit: OnExit): Command {
     out: string;
   }
   return command.action(async (path: string, options: Parsed) => {
-    const { ranks, batch, mode, steps, gemm, out, epochs, warmup, rule, overlap, step } = options;
+    const { ranks, batch, mode, steps, out, epochs, warmup, rule, overlap, step } = options;
     checkTogether(command, options, "target", ["rule", "epochs", "warmup"]);
     checkTogether(command, options, "forecast", ["link", "overlap", "step"]);
     if ((ranks === undefined) === (step === undefined))
@@ -164,8 +162,16 @@ export function scale(onExit: OnExit): Command {
     const { scaleStudies } = await import("./scale.js");
     const rules = rule ?? (["kept", "linear", "squareRoot"] as const);
     const target = options.target && { goal: options.target, rules, epochs, warmupEpochs: warmup };
-    const backend = { backend: "cpu", gemm } as const;
-    const asked = { backend, mode, ranks: ranks!, batchSizes: batch, steps, target, forecast, out };
+    const asked = {
+      backend: backendChoice(options),
+      mode,
+      ranks: ranks!,
+      batchSizes: batch,
+      steps,
+      target,
+      forecast,
+      out,
+    };
     onExit(await scaleStudies(path, asked, output));
   });
 }

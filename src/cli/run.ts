@@ -26,7 +26,7 @@ export interface RunOptions {
   readonly overrides: StudyOverrides;
   readonly out: string;
   readonly workers?: number;
-  readonly ranks: number | "auto";
+  readonly ranks?: number | "auto";
   readonly fresh: boolean;
   readonly figures: boolean;
   readonly rows: boolean;

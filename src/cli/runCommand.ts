@@ -134,7 +134,10 @@ function addClusterOptions(command: Command): ReadonlyMap<string, readonly Launc
     new Option("--cpus-per-task <n>", "cores, and so workers, of each process")
       .argParser(positiveInteger)
       .default(1),
-    new Option("--gpus <n>", "GPUs of a job on each node; of a kind: a100:2"),
+    new Option(
+      "--gpus <n>",
+      "GPUs, and so ranks of the cuda backend, of each process (default with it: 1); of a kind: a100:2",
+    ),
     new Option("--mem <size>", "memory of a job on each node, such as 4G"),
     new Option("--time <time>", "the longest that a job may take: minutes, or 02:00:00, or days-hours"),
     new Option("--partition <name>", "where its nodes are taken from"),

@@ -16,7 +16,7 @@ import { exitCodes } from "./exit.js";
 import { type ForecastArguments, forecastFromMeasured, showForecast } from "./forecast.js";
 import type { Output } from "./output.js";
 import type { GoalArgument } from "./scaleArguments.js";
-import { Backends, threadsOf } from "./scaleBackends.js";
+import { Backends, ranksOfEach } from "./scaleBackends.js";
 import { pointText, scalingText, targetText, trainingText } from "./scaleText.js";
 import { followIfTold } from "./training.js";
 
@@ -49,10 +49,11 @@ export async function scaleStudies(
   output: Output,
 ): Promise<number> {
   const world = worldOf(process.env);
-  const threads = threadsOf(options.ranks, world);
-  const followed = await followIfTold(options.backend, threads);
+  const each = ranksOfEach(options.ranks, options.backend, world);
+  const followed = await followIfTold(options.backend, each);
   if (followed !== undefined) return followed;
-  const backends = new Backends(options.backend, threads, world);
+  const backends = new Backends(options.backend, each, world);
+  await backends.check(Math.max(...options.ranks));
   const results: ScalingStudy[] = [];
   const forecasts: StudyForecast[] = [];
   try {

@@ -5,7 +5,7 @@ import { plannedRuns, type Study } from "../lab/index.js";
 import { checkPartition } from "../launch/slurm/commands.js";
 import { jobsOf } from "../launch/slurm/jobs.js";
 import { selectPlugin } from "../launch/slurm/processes.js";
-import { checkResources, type Resources, tasksOf } from "../launch/slurm/resources.js";
+import { checkResources, gpusOf, type Resources, tasksOf } from "../launch/slurm/resources.js";
 import { ranges, shellWord } from "../launch/slurm/script.js";
 import { divide, type JobRequest, scriptsOf, submitShares } from "../launch/slurm/submission.js";
 import { counted } from "../report/words.js";
@@ -21,20 +21,33 @@ import { withTemporaryStore } from "./training.js";
 export async function submitStudies(path: string, asked: LaunchRequest, output: Output): Promise<number> {
   const { dryRun } = asked;
   checkResources(asked.resources);
-  checkTogether(asked);
+  const resources = withGpus(asked);
+  checkTogether({ ...asked, resources });
   const entries = await studiesToRun(path, asked);
-  if (!dryRun) checkPartition(asked.resources);
-  const request = { ...asked, resources: withPlugin(asked.resources, dryRun) };
+  if (!dryRun) checkPartition(resources);
+  const request = { ...asked, resources: withPlugin(resources, dryRun) };
   const told = [];
   for (const { study } of entries) told.push(await submitStudy(path, study, request, output));
   output.result({ status: dryRun ? "planned" : "submitted", studies: told });
   return exitCodes.success;
 }
 
-/** @throws SlalomError "option" for what several processes that train together can't do */
-function checkTogether({ resources, workers = 1, ranks, backend }: LaunchRequest): void {
+/** Jobs of the cuda backend have GPUs: one for each rank. */
+function withGpus({ resources, ranks = 1, backend: { backend } }: LaunchRequest): Resources {
+  if (backend !== "cuda" || resources.gpus !== undefined) return resources;
+  return { ...resources, gpus: `${ranks === "auto" ? 1 : ranks}` };
+}
+
+/** @throws SlalomError "option" for what several processes that train together, or the GPUs of a process, can't do */
+function checkTogether({ resources, workers = 1, ranks = 1, backend: { backend } }: LaunchRequest): void {
   const tasks = tasksOf(resources);
   const { cpusPerTask } = resources;
+  if (backend === "cuda" && ranks !== "auto" && ranks > gpusOf(resources)) {
+    throw new SlalomError(
+      "option",
+      `--ranks ${ranks}: received for processes of ${counted(gpusOf(resources), "GPU")}; expected at most as many. Ask for more: --gpus ${ranks}.`,
+    );
+  }
   if (tasks === 1) return;
   if (workers > 1) {
     throw new SlalomError(
@@ -42,31 +55,32 @@ function checkTogether({ resources, workers = 1, ranks, backend }: LaunchRequest
       `--workers ${workers}: received with ${tasks} processes; expected 1: they train one run after another, together. Leave it out, or --ntasks.`,
     );
   }
-  if (ranks !== "auto" && ranks > cpusPerTask) {
+  if (backend === "cpu" && ranks !== "auto" && ranks > cpusPerTask) {
     throw new SlalomError(
       "option",
       `--ranks ${ranks}: received for processes of ${counted(cpusPerTask, "core")}; expected at most as many. Ask for more: --cpus-per-task ${ranks}.`,
     );
   }
-  if (backend.backend !== "cpu") {
+  if (backend !== "cpu" && backend !== "cuda") {
     throw new SlalomError(
       "option",
-      `--backend ${backend.backend}: received with ${tasks} processes; expected cpu, which alone has ranks. Leave out --ntasks.`,
+      `--backend ${backend}: received with ${tasks} processes; expected cpu or cuda, which alone have ranks. Leave out --ntasks.`,
     );
   }
 }
 
-/** Of each of several processes: its cores, unless fewer are asked for. */
-function ranksOf({ words, ranks, resources }: LaunchRequest): number {
-  if (!words.some(([word]) => word === "--ranks")) return resources.cpusPerTask;
-  return ranks === "auto" ? 1 : ranks;
+/** Of each process: its GPUs, or of several its cores, unless fewer are asked for. */
+function ranksOf({ ranks, resources, backend: { backend } }: LaunchRequest): number {
+  if (ranks !== undefined) return ranks === "auto" ? 1 : ranks;
+  if (backend === "cuda") return gpusOf(resources);
+  return tasksOf(resources) > 1 ? resources.cpusPerTask : 1;
 }
 
 /** Before a job waits for nothing. @throws SlalomError "option" where ranks can't divide a batch */
 async function checkBatches(study: Study, request: LaunchRequest): Promise<void> {
-  const tasks = tasksOf(request.resources);
-  const dataset = tasks > 1 ? await study.problem.dataset?.load() : undefined;
-  if (dataset) batchSizes(study, dataset.train.count, tasks * ranksOf(request));
+  const ranks = tasksOf(request.resources) * ranksOf(request);
+  const dataset = ranks > 1 ? await study.problem.dataset?.load() : undefined;
+  if (dataset) batchSizes(study, dataset.train.count, ranks);
 }
 
 const withPlugin = (resources: Resources, isDry: boolean): Resources =>
@@ -98,7 +112,8 @@ async function submitStudy(
   const runs = await (fresh ? withTemporaryStore((root) => plan(openStore(root))) : plan(store));
   const division = divide(runs, jobs, {
     ...(wished !== undefined && { wished }),
-    cpusPerTask: resources.cpusPerTask,
+    // A GPU trains one program at a time.
+    cpusPerTask: request.backend.backend === "cuda" ? 1 : resources.cpusPerTask,
     tasks: tasksOf(resources),
   });
   const result = { name: study.name, runsTotal: runs.all.length, runsMissing: runs.missing.length };
@@ -144,8 +159,8 @@ function jobRequest(path: string, study: Study, request: LaunchRequest): JobRequ
   // With modules Node is one of them, or on the path that they leave.
   const node = resources.modules.length > 0 ? "node" : process.execPath;
   const passed = words.filter(([word]) => !ofSubmission.has(word) && word !== "--no-figures");
-  const isUnsaid = tasksOf(resources) > 1 && !words.some(([word]) => word === "--ranks");
-  const ranks = isUnsaid && resources.cpusPerTask > 1 ? ["--ranks", `${ranksOf(request)}`] : [];
+  const isUnsaid = request.ranks === undefined && ranksOf(request) > 1;
+  const ranks = isUnsaid ? ["--ranks", `${ranksOf(request)}`] : [];
   const own = ["--only", study.name, ...passed.flat(), ...ranks, "--requeue"];
   const base = [node, mainFile(), "run", path, ...own];
   const drawing = words.filter(([word]) => word === "--no-figures").flat();

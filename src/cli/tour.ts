@@ -13,7 +13,7 @@ export interface TourOptions {
   readonly out: string;
   readonly fresh: boolean;
   readonly backend: BackendChoice;
-  readonly ranks: number | "auto";
+  readonly ranks?: number | "auto";
 }
 
 const files = ["exercises/ex1-linear-model/study.ts", "exercises/ex2-mnist/short.ts"];

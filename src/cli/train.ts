@@ -21,7 +21,7 @@ export interface TrainOptions extends Omit<TrainArguments, "problem" | "average"
   readonly fresh: boolean;
   readonly rows: boolean;
   readonly backend: BackendChoice;
-  readonly ranks: number | "auto";
+  readonly ranks?: number | "auto";
 }
 
 export async function train(problem: string, options: TrainOptions, output: Output): Promise<number> {

@@ -26,7 +26,7 @@ export interface TrainingOptions {
   /** Folder of the run store. */
   readonly out: string;
   readonly backend: BackendChoice;
-  /** Threads that share each training; "auto": as many as are predicted to be the fastest. Default 1. */
+  /** Threads or GPUs that share each training; "auto": as many threads as are predicted to be the fastest. Default 1. */
   readonly ranks?: number | "auto";
   /** By default one a core, as far as there are runs for them. */
   readonly workers?: number;
@@ -73,11 +73,11 @@ export async function trainStudies(
   const all = studies.map(({ study }) => study);
   const { ranks, reason } = await chosenRanks(all, options);
   const world = worldOf(process.env);
-  const spread = Math.max(1, Math.min(usefulWorkers(all), Math.floor(coreCount() / ranks)));
-  // One GPU, which a single worker keeps busy.
+  const spread = Math.max(1, Math.min(usefulWorkers(all), Math.floor(coreCount() / (ranks ?? 1))));
+  // GPUs, which a single worker keeps busy.
   const useful = options.backend.backend === "cuda" ? 1 : spread;
   const workers = await openWorkers({
-    backend: { ...options.backend, ranks, ...(world && { world }) },
+    backend: { ...options.backend, ...(ranks !== undefined && { ranks }), ...(world && { world }) },
     count: options.workers ?? (world ? 1 : useful),
   });
   if (!options.announce && reason !== "") output.note(`${workers.backend.description}${reason}`);
@@ -124,11 +124,14 @@ export async function trainStudies(
  */
 export async function followIfTold(
   backend: BackendChoice,
-  ranks: number | "auto",
+  ranks?: number | "auto",
 ): Promise<number | undefined> {
   const world = worldOf(process.env);
   if (world === undefined || world.rank === 0) return undefined;
-  await followWorld({ ...backend, ranks: ranks === "auto" ? 1 : ranks }, world);
+  await followWorld(
+    { ...backend, ...(ranks !== undefined && { ranks: ranks === "auto" ? 1 : ranks }) },
+    world,
+  );
   return exitCodes.success;
 }
 
@@ -170,8 +173,8 @@ const smallSteps = 100_000;
 /** Independent runs need no meeting: ranks are for studies that leave cores without a run. */
 async function chosenRanks(
   studies: readonly Study[],
-  { ranks = 1, backend, workers = 1 }: TrainingOptions,
-): Promise<{ ranks: number; reason: string }> {
+  { ranks, backend, workers = 1 }: TrainingOptions,
+): Promise<{ ranks: number | undefined; reason: string }> {
   if (ranks !== "auto") return { ranks, reason: "" };
   const cores = Math.floor(coreCount() / workers);
   const isSpread =

@@ -8,12 +8,15 @@ export interface BackendChoice {
   readonly backend: BackendName;
   /** Who computes matrix products of the cpu backend. */
   readonly gemm: GemmChoice;
-  /** Of the cuda backend: which GPU, by default 0, and whether its tensor cores compute products of float32 in TF32. */
-  readonly device?: number;
+  /**
+   * Of the cuda backend: which GPUs, one a rank, by default the first ones; the processes of a machine share them out.
+   * Whether tensor cores compute products of float32 in TF32.
+   */
+  readonly devices?: readonly number[] | "all";
   readonly tf32?: boolean;
-  /** Threads that share each training of the cpu backend; default 1. */
+  /** Threads that share each training of the cpu backend, GPUs of the cuda backend; default 1, or as many as `devices`. */
   readonly ranks?: number;
-  /** Processes that train together, each with so many threads; by default this one is alone. */
+  /** Processes that train together, each with so many ranks; by default this one is alone. */
   readonly world?: World;
 }
 
@@ -28,50 +31,57 @@ const backendNames = ["cpu", "cuda", "reference", "null"] as const;
  * @throws SlalomError as `makeBackend` does
  */
 export async function describeBackend(choice: BackendChoice): Promise<Omit<Backend, "compile">> {
-  if (choice.backend !== "cpu") return makeBackend(choice);
-  const { gemm, ranks = 1, world } = choice;
-  const { describeCpuBackend } = await import("../backends/cpu/index.js");
-  return describeCpuBackend({ gemm, ranks, processes: world?.size ?? 1 });
+  checkChoice(choice);
+  const { backend, gemm, ranks = 1, world } = choice;
+  switch (backend) {
+    case "cpu": {
+      const { describeCpuBackend } = await import("../backends/cpu/index.js");
+      return describeCpuBackend({ gemm, ranks, processes: world?.size ?? 1 });
+    }
+    case "cuda":
+      return (await import("./cuda.js")).describeCuda(choice);
+    case "reference":
+    case "null":
+      return makeBackend(choice);
+  }
 }
 
 /**
  * Makes the backend in the calling thread; of several processes each makes its own.
  * @throws SlalomError "library" where a library can't be had that was forced or that nothing replaces, "device" where there
- * is no such GPU, "option" for ranks or a device that a backend does not have
+ * are fewer GPUs than were asked for, "option" for ranks or devices that a backend does not have
  */
 export async function makeBackend(choice: BackendChoice): Promise<Backend> {
-  const { backend, gemm, device, tf32 = false, ranks = 1, world } = choice;
-  if (backend !== "cpu" && (ranks > 1 || world)) {
-    throw new SlalomError(
-      "option",
-      `backend ${backend}: received ${ranks * (world?.size ?? 1)} ranks; expected 1. Only the cpu backend has more.`,
-    );
-  }
-  if (backend !== "cuda" && (device !== undefined || tf32)) {
-    throw new SlalomError(
-      "option",
-      `backend ${backend}: received ${device === undefined ? "TF32" : `device ${device}`}; expected neither a device nor TF32. Only the cuda backend has them (--backend cuda).`,
-    );
-  }
+  checkChoice(choice);
+  const { backend, gemm, ranks = 1, world } = choice;
   switch (backend) {
     case "cpu": {
       const { cpuBackend } = await import("../backends/cpu/index.js");
       if (!world) return cpuBackend({ gemm, ranks });
-      const { meet } = await import("./agreement.js");
-      const communicator = await meet({ gemm, ranks }, world);
-      return cpuBackend({ gemm, ranks, ...(communicator && { communicator }) });
+      const { meetOnCpu } = await import("./cpu.js");
+      const met = await meetOnCpu(choice, world);
+      return cpuBackend({ gemm, ranks, ...met });
     }
-    case "cuda": {
-      const { cudaBackend } = await import("../backends/cuda/index.js");
-      return cudaBackend({
-        environment: process.env,
-        ...(device !== undefined && { devices: [device] }),
-        precision: tf32 ? "tf32" : "float32",
-      });
-    }
+    case "cuda":
+      return (await import("./cuda.js")).makeCuda(choice);
     case "reference":
       return (await import("../backends/reference/index.js")).referenceBackend();
     case "null":
       return (await import("../backends/null/index.js")).nullBackend();
+  }
+}
+
+function checkChoice({ backend, devices, tf32 = false, ranks = 1, world }: BackendChoice): void {
+  if (backend !== "cpu" && backend !== "cuda" && (ranks > 1 || world)) {
+    throw new SlalomError(
+      "option",
+      `backend ${backend}: received ${ranks * (world?.size ?? 1)} ranks; expected 1. Only cpu and cuda have more.`,
+    );
+  }
+  if (backend !== "cuda" && (devices !== undefined || tf32)) {
+    throw new SlalomError(
+      "option",
+      `backend ${backend}: received ${devices === undefined ? "TF32" : `devices ${devices}`}; expected neither devices nor TF32. Only the cuda backend has them (--backend cuda).`,
+    );
   }
 }

@@ -52,7 +52,9 @@ export async function openWorkers({ backend, count = coreCount() }: WorkersOptio
       `${count} workers were asked for, and ${coresText()}; expected 1 to ${coreCount()}: two workers on one core only take turns.`,
     );
   }
-  const { ranks = 1, world } = backend;
+  const { world } = backend;
+  // Of the cuda backend they are GPUs.
+  const ranks = backend.backend === "cuda" ? 1 : (backend.ranks ?? 1);
   if (world && count > 1) {
     throw new SlalomError(
       "option",
@@ -66,6 +68,12 @@ export async function openWorkers({ backend, count = coreCount() }: WorkersOptio
     );
   }
   const seen = await describeBackend(backend);
+  if (backend.backend === "cuda" && count > 1 && (seen.ranks ?? 1) > 1) {
+    throw new SlalomError(
+      "option",
+      `${count} workers were asked for on ${seen.ranks} GPUs; expected 1: GPUs that train together train one task after another.`,
+    );
+  }
   let members: readonly Member[] = [];
   const close = async (): Promise<void> => {
     // Other processes wait to be told, also where there was nothing to train.

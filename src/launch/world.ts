@@ -30,18 +30,13 @@ export function worldOf(environment: Environment): World | undefined {
 
 /**
  * Computes what rank 0 tells, with a backend of the same choice, until rank 0 is done. Signals are for rank 0: it ends
- * the training where it can go on, and then the others.
- * @throws SlalomError "option" for a backend that one process has alone
+ * the training where it can go on, and then the others. With a backend that has no ranks it says so, and nobody follows.
  */
-export async function followWorld({ gemm, ranks = 1 }: BackendChoice, world: World): Promise<void> {
-  const [{ meet }, { followCpuBackend }] = await Promise.all([
-    import("./agreement.js"),
-    import("../backends/cpu/index.js"),
-  ]);
+export async function followWorld(choice: BackendChoice, world: World): Promise<void> {
   const ignored = ["SIGINT", "SIGTERM", "SIGUSR2"] as const;
   const ignore = (): void => {};
   for (const signal of ignored) process.on(signal, ignore);
-  const communicator = await meet({ gemm, ranks }, world);
-  if (communicator) await followCpuBackend({ gemm, ranks, communicator });
+  if (choice.backend === "cpu") await (await import("./cpu.js")).followCpu(choice, world);
+  if (choice.backend === "cuda") await (await import("./cuda.js")).followCuda(choice, world);
   for (const signal of ignored) process.off(signal, ignore);
 }

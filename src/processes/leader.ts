@@ -13,10 +13,10 @@ export class Processes {
   private programs = 0;
   private readonly pulse: NodeJS.Timeout;
 
-  /** @param patienceMs how long they wait for a message before they take this process for dead */
+  /** @param patienceMs how long they wait for a message before they take this process for dead; default 120,000 */
   constructor(
     private readonly communicator: Communicator,
-    patienceMs: number,
+    patienceMs = 120_000,
   ) {
     this.pulse = setInterval(() => this.tell({ kind: "idle" }), patienceMs / 4);
     this.pulse.unref();

@@ -57,12 +57,13 @@ describe("slalom doctor on CUDA", () => {
       device  name                   compute capability  memory                 state
       0       NVIDIA A100-SXM4-40GB  8.0                 42.3 GB, 41.8 GB free  works
       1       NVIDIA A100-SXM4-40GB  8.0                 42.3 GB, 41.8 GB free  works, for one process at a time
-      2       NVIDIA A100-SXM4-40GB  8.0                 42.3 GB                not usable: cuDevicePrimaryCtxRetain failed with CUDA_ERROR_DEVICE_UNAVAILABLE (46): CUDA-capable device(s) is/are busy or unavailable. The device is busy: another process has it for itself (exclusive mode), or it is about to be reset. Wait for that process to end (nvidia-smi lists it), take another device (--device), or set nvidia-smi -c DEFAULT.
+      2       NVIDIA A100-SXM4-40GB  8.0                 42.3 GB                not usable: cuDevicePrimaryCtxRetain failed with CUDA_ERROR_DEVICE_UNAVAILABLE (46): CUDA-capable device(s) is/are busy or unavailable. The device is busy: another process has it for itself (exclusive mode), or it is about to be reset. Wait for that process to end (nvidia-smi lists it), take another device (--devices), or set nvidia-smi -c DEFAULT.
       devices that reach each other's memory: 0-1, 1-2; through the host: 0-2"
     `);
     expect(all.devices[0]).toEqual({
       ordinal: 0,
       name: gpu.name,
+      uuid: "GPU-a1ff0000-0000-0000-0000-000000000000",
       capability: [8, 0],
       totalBytes: gpu.totalBytes,
       freeBytes: gpu.freeBytes,
@@ -116,15 +117,21 @@ describe("--backend cuda", () => {
 
   it("alone has devices and TF32", async () => {
     for (const [option, received] of [
-      ["--device 1", "device 1"],
+      ["--devices 1", "devices 1"],
       ["--tf32", "TF32"],
     ]) {
       const { code, err } = await slalom(folder.path, `train rosenbrock -O sgd --steps 2 ${option}`);
       expect(code).not.toBe(0);
-      expect(err).toContain(`backend cpu: received ${received}; expected neither a device nor TF32.`);
+      expect(err).toContain(`backend cpu: received ${received}; expected neither devices nor TF32.`);
     }
-    expect((await slalom(folder.path, "train rosenbrock -O sgd --backend cuda --device x")).err).toContain(
-      "'--device <n>' argument 'x' is invalid. Expected an integer of at least 0.",
+    for (const devices of ["x", "0,0", "1,", "-1"])
+      expect(
+        (await slalom(folder.path, `train rosenbrock -O sgd --backend cuda --devices ${devices}`)).err,
+      ).toContain(
+        `'--devices <n,...>' argument '${devices}' is invalid. Expected numbers of GPUs, such as 0,1, each once, or all.`,
+      );
+    expect((await slalom(folder.path, "train rosenbrock -O sgd --backend cuda --device 1")).err).toContain(
+      "unknown option '--device'\n(Did you mean --devices?)",
     );
   });
 });

@@ -1,14 +1,15 @@
 /** Processes that train together say what they are: who differs is named with what differs. */
 import { expect, test } from "vitest";
+import { SlalomError } from "../../src/base/errors.js";
 import type { Communicator, MovableArray } from "../../src/collectives/index.js";
-import { differenceAmong, type Traits } from "../../src/launch/agreement.js";
+import { objectionAmong, type Traits } from "../../src/launch/agreement.js";
 
-/** What each rank of a world finds whose ranks tell these. */
-function found(told: readonly Traits[]): (string | undefined)[] {
+/** What each rank of a world finds whose ranks tell these, or why they can't. */
+function found(told: readonly (Traits | Error)[]): (string | undefined)[] {
   const members = told.map((_, rank) => ({ rank, node: `n${rank}`, processId: 100 + rank }));
   const arrays: MovableArray[] = [];
   const as = (rank: number, allGather: Communicator["allGather"]) =>
-    differenceAmong({ rank, size: told.length, members, allGather }, told[rank]);
+    objectionAmong({ rank, size: told.length, members, allGather }, introductionOf(told[rank]))?.message;
   // First what each tells, then what all of them see.
   for (const rank of told.keys()) {
     try {
@@ -27,6 +28,8 @@ function found(told: readonly Traits[]): (string | undefined)[] {
     }),
   );
 }
+
+const introductionOf = (told: Traits | Error) => (told instanceof Error ? { error: told } : { traits: told });
 
 const same = { Slalom: "1.2.3", command: "run é.ts", "matrix products": "oneDNN 3.1" };
 
@@ -48,4 +51,16 @@ test("one that differs is named, the same on all ranks", () => {
 test("long commands that differ in their last letter are told apart", () => {
   const [message] = found(["a", "b"].map((end) => ({ command: `run ${"x".repeat(5000)}${end}` })));
   expect(message).toMatch(/which has command run x+\.\.\. \(\w{8}\), and run x+\.\.\. \(\w{8}\) there/);
+});
+
+test("one that can't compute is named with its reason, before any that differs", () => {
+  const [message, ...more] = found([
+    same,
+    { ...same, Slalom: "1.2.4" },
+    new SlalomError("library", "no driver"),
+  ]);
+  expect(message).toBe("rank 2 (process 102 on node n2): no driver");
+  expect(more).toEqual([message, message]);
+  const long = new SlalomError("device", "\n".repeat(100_000));
+  expect(found([same, long])[0]).toContain("rank 1 (process 101 on node n1): ");
 });

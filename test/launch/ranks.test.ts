@@ -29,9 +29,9 @@ test("more workers times ranks than cores are refused", async () => {
   );
 });
 
-test("only the cpu backend has ranks", async () => {
+test("a backend of one rank has no more", async () => {
   await expect(makeBackend({ backend: "reference", gemm: "auto", ranks: 2 })).rejects.toThrow(
-    "backend reference: received 2 ranks; expected 1. Only the cpu backend has more.",
+    "backend reference: received 2 ranks; expected 1. Only cpu and cuda have more.",
   );
   const backend = await makeBackend({ backend: "cpu", gemm: "wasm", ranks: 2 });
   expect(backend.ranks).toBe(2);
@@ -56,7 +56,7 @@ test("a backend says how many ranks and processes it has, before it meets any of
   }
   expect(await describeBackend({ backend: "null", gemm: "auto" })).toMatchObject({ name: "null" });
   await expect(describeBackend({ backend: "reference", gemm: "auto", world })).rejects.toThrow(
-    "backend reference: received 3 ranks; expected 1. Only the cpu backend has more.",
+    "backend reference: received 3 ranks; expected 1. Only cpu and cuda have more.",
   );
 });
 

@@ -5,6 +5,7 @@ import type { Plan } from "../../compile/plan.js";
 import { planForRank } from "../../compile/planForRank.js";
 import { planProgram } from "../../compile/planProgram.js";
 import type { Program } from "../../compile/program.js";
+import type { Processes } from "../../processes/leader.js";
 import type { EmitCuda } from "./commands.js";
 import { type CudaDevice, prepareProgram } from "./device.js";
 import type { DeviceFacts, Driver } from "./driver.js";
@@ -48,6 +49,8 @@ export interface FoundRanks {
   /** This process' number among those that train together, and how many they are. */
   readonly process: number;
   readonly processes: number;
+  /** The other processes; only where this one leads them. */
+  readonly others?: Processes;
   /** @param devices that of each rank of this process */
   readonly openSums: (devices: readonly CudaDevice[]) => DeviceSums;
 }
@@ -55,7 +58,7 @@ export interface FoundRanks {
 /** Takes nothing of a device before the first program. */
 export function cudaBackendOn(found: FoundDevices): CudaBackend {
   const { description, devices } = found;
-  const { ofDevice = 1, process = 0, processes = 1, openSums } = found.ranks ?? {};
+  const { ofDevice = 1, process = 0, processes = 1, others, openSums } = found.ranks ?? {};
   const all = devices.length * ofDevice * processes;
   const handles = new Handles();
   const opened: (CudaDevice | undefined)[] = devices.map(() => undefined);
@@ -102,7 +105,9 @@ export function cudaBackendOn(found: FoundDevices): CudaBackend {
           `program ${program.name}: is for ${ranks} ranks, and the cuda backend has ${all}; expected ${all === 1 ? "1 rank. Take more GPUs" : "as many, or 1"}.`,
         );
       }
-      return load(planOf(program), program.traceCapacity);
+      const plan = planOf(program);
+      const { traceCapacity } = program;
+      return others && ranks > 1 ? others.compile(plan, traceCapacity, load) : load(plan, traceCapacity);
     },
     planOf,
     load,
@@ -123,6 +128,8 @@ export function cudaBackendOn(found: FoundDevices): CudaBackend {
     },
     close: async () => {
       closed = true;
+      // They give back what sums took, which waits for all of them.
+      others?.close();
       handles.release();
     },
   };

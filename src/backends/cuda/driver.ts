@@ -9,6 +9,8 @@ export type Handle = bigint;
 export interface DeviceFacts {
   readonly ordinal: number;
   readonly name: string;
+  /** The device's own, the same for every process of the machine: "GPU-", and 32 digits. */
+  readonly uuid: string;
   /** Compute capability, such as [9, 0]. */
   readonly capability: readonly [major: number, minor: number];
   readonly totalBytes: number;

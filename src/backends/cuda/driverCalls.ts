@@ -13,6 +13,7 @@ export const driverPrototypes = {
   cuDeviceGetCount: "int cuDeviceGetCount(uint64 count)",
   cuDeviceGet: "int cuDeviceGet(uint64 device, int ordinal)",
   cuDeviceGetName: "int cuDeviceGetName(uint64 name, int length, int device)",
+  cuDeviceGetUuid: "int cuDeviceGetUuid_v2(uint64 uuid, int device)",
   cuDeviceTotalMem: "int cuDeviceTotalMem_v2(uint64 bytes, int device)",
   cuDeviceGetAttribute: "int cuDeviceGetAttribute(uint64 value, int attribute, int device)",
   cuDeviceCanAccessPeer: "int cuDeviceCanAccessPeer(uint64 can, int device, int peer)",

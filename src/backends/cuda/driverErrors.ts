@@ -40,7 +40,7 @@ const remedies: Readonly<Record<number, string>> = {
   4: "The driver is shutting down: the process ends",
   34: "The libcuda.so.1 that was found is a stub for linking. Put the driver's own before it in LD_LIBRARY_PATH",
   36: driverTooOld,
-  46: "The device is busy: another process has it for itself (exclusive mode), or it is about to be reset. Wait for that process to end (nvidia-smi lists it), take another device (--device), or set nvidia-smi -c DEFAULT",
+  46: "The device is busy: another process has it for itself (exclusive mode), or it is about to be reset. Wait for that process to end (nvidia-smi lists it), take another device (--devices), or set nvidia-smi -c DEFAULT",
   100: "No GPU is visible. Is CUDA_VISIBLE_DEVICES empty, or does the job or container have no GPU (--gres=gpu:1, --gpus all)?",
   101: "There is no device of that number: `slalom doctor` lists them",
   200: driverTooOld,

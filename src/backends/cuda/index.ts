@@ -1,7 +1,9 @@
 /** The CUDA backend: fused kernels that NVRTC compiles, products by cuBLASLt, convolutions by cuDNN, steps as CUDA graphs. */
 import { checkKeys, SlalomError, unknownName } from "../../base/errors.js";
 import type { Communicator } from "../../collectives/index.js";
-import { type CudaBackend, cudaBackendOn, type FoundRanks } from "./backend.js";
+import { followLeader } from "../../processes/follow.js";
+import { Processes } from "../../processes/leader.js";
+import { type CudaBackend, cudaBackendOn, type FoundDevices, type FoundRanks } from "./backend.js";
 import { defaultCompileCache, withCache } from "./compileCache.js";
 import { cudnnConvolutions } from "./convolutions.js";
 import { CublasLt } from "./cublasLt.js";
@@ -33,8 +35,8 @@ export interface CudaBackendOptions {
    */
   readonly devices?: readonly number[];
   /**
-   * Of processes that train together, each with as many devices: rank 0 compiles, the others `load`. What ranks do together
-   * they do at the same time in all of them.
+   * Processes that train together, each with as many devices: rank 0 leads, the others call `followCudaBackend` with the
+   * same options.
    */
   readonly communicator?: Communicator;
   /** For tests: so many ranks on one device, which make nothing faster. */
@@ -64,7 +66,44 @@ const precisions = ["float32", "tf32"] as const;
  * no such GPUs or one can't be used; "option" for an unknown option
  */
 export function cudaBackend(options: CudaBackendOptions = {}): CudaBackend {
-  checkKeys("cudaBackend", options, optionNames);
+  return cudaBackendOn(foundBy("cudaBackend", options, options.communicator));
+}
+
+/**
+ * What `cudaBackend` says of itself in a world of so many processes, 1 by default; no other process is spoken to.
+ * @throws SlalomError as `cudaBackend` does
+ */
+export function describeCudaBackend({
+  processes = 1,
+  ...options
+}: Omit<CudaBackendOptions, "communicator"> & { readonly processes?: number }): Omit<
+  CudaBackend,
+  "compile" | "load"
+> {
+  const found = foundBy("describeCudaBackend", options, { rank: 0, size: processes });
+  const { compile: _compile, load: _load, ...description } = cudaBackendOn(found);
+  return description;
+}
+
+/**
+ * Computes what rank 0 of the communicator compiles and runs, until that closes its backend.
+ * @throws SlalomError as `cudaBackend` does
+ */
+export async function followCudaBackend(
+  options: CudaBackendOptions & Required<Pick<CudaBackendOptions, "communicator">>,
+): Promise<void> {
+  const backend = cudaBackend(options);
+  followLeader(options.communicator, backend.load);
+  await backend.close();
+}
+
+/** @param place this process among those that train together */
+function foundBy(
+  where: string,
+  options: CudaBackendOptions,
+  place: Pick<Communicator, "rank" | "size"> = { rank: 0, size: 1 },
+): FoundDevices {
+  checkKeys(where, options, optionNames);
   const { devices: ordinals = [0], precision = "float32", environment = {}, files = systemFiles } = options;
   if (!precisions.includes(precision)) throw unknownName("precision", precision, precisions, "option");
   const places = libraryPlaces(environment, files);
@@ -83,7 +122,7 @@ export function cudaBackend(options: CudaBackendOptions = {}): CudaBackend {
   });
   const lt = findLibrary("cublasLt", places, served).library;
   const cudnn = findLibrary("cudnn", places, served).library;
-  const ranks = ranksOf(options, ordinals.length, () => requireLibrary("nccl", places, served));
+  const ranks = ranksOf(options, ordinals.length, place, () => requireLibrary("nccl", places, served));
   const found = [
     namesOf(devices.map(({ facts }) => facts.name)),
     `compute capability ${[...new Set(devices.map(({ facts }) => facts.capability.join(".")))].join(" and ")}`,
@@ -94,7 +133,7 @@ export function cudaBackend(options: CudaBackendOptions = {}): CudaBackend {
     ...(precision === "float32" ? [] : [precision]),
     ...(ranks ? [ranks.description] : []),
   ];
-  return cudaBackendOn({
+  return {
     description: `cuda (${found.join(", ")})`,
     driver,
     devices,
@@ -102,7 +141,7 @@ export function cudaBackend(options: CudaBackendOptions = {}): CudaBackend {
     ...(lt && { openProducts: () => cublasLtProducts(new CublasLt(lt), precision) }),
     ...(cudnn && { openConvolutions: () => cudnnConvolutions(new Cudnn(cudnn), precision) }),
     ...(ranks && { ranks }),
-  });
+  };
 }
 
 /** @throws SlalomError "device" unless all of them are visible, "option" unless each is asked for once */
@@ -126,9 +165,9 @@ function checkDevices(ordinals: readonly number[], count: number): void {
 function ranksOf(
   { communicator, logicalRanks = 1 }: CudaBackendOptions,
   devices: number,
+  { rank: process, size: processes }: Pick<Communicator, "rank" | "size">,
   findNccl: () => FoundLibrary,
 ): (FoundRanks & { readonly description: string }) | undefined {
-  const { rank: process, size: processes } = communicator ?? { rank: 0, size: 1 };
   if (!Number.isInteger(logicalRanks) || logicalRanks < 1 || logicalRanks > mostLogicalRanks) {
     throw new SlalomError(
       "option",
@@ -162,8 +201,8 @@ function ranksOf(
     ofDevice: 1,
     process,
     processes,
-    openSums: (ofRanks) =>
-      openNccl({ library, devices: ofRanks, ...(processes > 1 && { communicator: communicator! }) }),
+    ...(communicator && process === 0 && { others: new Processes(communicator) }),
+    openSums: (ofRanks) => openNccl({ library, devices: ofRanks, ...(communicator && { communicator }) }),
   };
 }
 

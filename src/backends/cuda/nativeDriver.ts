@@ -42,6 +42,8 @@ class NativeDriver implements Driver {
     result.fill(0n);
     calls.call("cuDeviceGetName", resultAt, result.byteLength, device);
     const name = new TextDecoder().decode(new Uint8Array(result.buffer)).split("\0")[0];
+    calls.call("cuDeviceGetUuid", resultAt, device);
+    const uuid = uuidIn(new Uint8Array(result.buffer, result.byteOffset, 16));
     calls.call("cuDeviceTotalMem", resultAt, device);
     const totalBytes = Number(result[0]);
     const attribute = (number: number): number => {
@@ -51,6 +53,7 @@ class NativeDriver implements Driver {
     return {
       ordinal,
       name,
+      uuid,
       capability: [attribute(attributes.capabilityMajor), attribute(attributes.capabilityMinor)],
       totalBytes,
       multiprocessors: attribute(attributes.multiprocessors),
@@ -72,4 +75,10 @@ class NativeDriver implements Driver {
     this.calls.call("cuDeviceGet", this.calls.resultAt, ordinal);
     return this.calls.integer();
   }
+}
+
+/** As nvidia-smi writes it. */
+function uuidIn(bytes: Uint8Array): string {
+  const digits = Buffer.from(bytes).toString("hex");
+  return `GPU-${digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
 }

@@ -11,6 +11,7 @@ import {
   type LibraryFiles,
   libraryPlaces,
   libraryVersion,
+  requireLibrary,
   systemFiles,
 } from "./libraries.js";
 import { openDriver } from "./nativeDriver.js";
@@ -43,6 +44,15 @@ export interface DeviceProbe extends DeviceFacts {
   readonly freeBytes?: number;
   /** Why it can't be used. */
   readonly problem?: string;
+}
+
+/** What a process sees of CUDA without taking a device. */
+export interface CudaSight {
+  /** The newest CUDA that the driver runs, such as 12040. */
+  readonly driverVersion: number;
+  readonly devices: readonly DeviceFacts[];
+  /** What it would call. */
+  readonly libraries: readonly CudaLibraryProbe[];
 }
 
 export interface ProbeOptions {
@@ -84,6 +94,23 @@ export function probeCuda({ environment, files = systemFiles }: ProbeOptions): C
     devices,
     links: driver ? linksOf(driver, devices) : [],
     ...(problem !== undefined && { problem }),
+  };
+}
+
+/** @throws SlalomError "library" where the driver is not found, "device" where it serves no device */
+export function lookAtCuda({ environment, files = systemFiles }: ProbeOptions): CudaSight {
+  const places = libraryPlaces(environment, files);
+  const driver = openDriver(requireLibrary("driver", places, { files }).native);
+  const served = { driverVersion: driver.version, files };
+  const names = (Object.keys(cudaLibraryKinds) as CudaLibraryName[]).filter((name) => name !== "driver");
+  return {
+    driverVersion: driver.version,
+    devices: Array.from({ length: driver.deviceCount() }, (_, ordinal) => driver.device(ordinal)),
+    libraries: names.flatMap((name) => {
+      const { library } = findLibrary(name, places, served);
+      if (library === undefined) return [];
+      return [{ name, title: library.title, version: libraryVersion(library), path: library.path }];
+    }),
   };
 }
 

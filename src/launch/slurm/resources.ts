@@ -10,7 +10,7 @@ export interface Resources {
   readonly mpi?: string;
   /** Cores of each process, and so its workers, or its ranks where several train together. */
   readonly cpusPerTask: number;
-  /** "2", or of a kind: "a100:2"; on each node. */
+  /** "2", or of a kind: "a100:2"; of each process. */
   readonly gpus?: string;
   /** "4G": of each job, on each of its nodes; in MB without a letter. */
   readonly mem?: string;
@@ -27,6 +27,9 @@ export interface Resources {
 
 /** Processes of each job. */
 export const tasksOf = ({ ntasks, nodes }: Resources): number => ntasks ?? nodes ?? 1;
+
+/** GPUs of each process. */
+export const gpusOf = ({ gpus }: Pick<Resources, "gpus">): number => Number(gpus?.split(":").at(-1) ?? 0);
 
 /** Seconds before its time is over at which a job is told to end: enough to write checkpoints. */
 export const warningSeconds = 60;

@@ -33,7 +33,8 @@ export function scriptOf({ name, about, resources, directory, log, command, shar
     ["nodes", tasks === 1 ? 1 : nodes],
     ["ntasks", tasks],
     ["cpus-per-task", cpusPerTask],
-    ["gres", gpus && `gpu:${gpus}`],
+    ["gres", tasks === 1 ? gpus && `gpu:${gpus}` : undefined],
+    ["gpus-per-task", tasks === 1 ? undefined : gpus],
     ["mem", mem],
     ["time", time],
     ["partition", partition],
@@ -58,10 +59,11 @@ export function scriptOf({ name, about, resources, directory, log, command, shar
   ].join("\n");
 }
 
-/** A process that is killed ends the others; srun does not know by itself how many cores each was given. */
-const starter = ({ mpi, cpusPerTask }: Resources): string[] => [
-  ...["srun", ...(mpi === undefined ? [] : [`--mpi=${mpi}`])],
-  ...[`--cpus-per-task=${cpusPerTask}`, "--kill-on-bad-exit=1"],
+/** A process that is killed ends the others; srun does not know by itself how many cores and GPUs each was given. */
+const starter = ({ mpi, cpusPerTask, gpus }: Resources): string[] => [
+  ...["srun", ...(mpi === undefined ? [] : [`--mpi=${mpi}`]), `--cpus-per-task=${cpusPerTask}`],
+  ...(gpus === undefined ? [] : [`--gpus-per-task=${gpus}`]),
+  "--kill-on-bad-exit=1",
 ];
 
 /** A path in which Slurm finds no pattern to replace. */

@@ -7,6 +7,8 @@ export interface FakeGpu {
   readonly capability: readonly [number, number];
   readonly totalBytes: number;
   readonly freeBytes: number;
+  /** The last byte of its UUID; by default its number. */
+  readonly identity?: number;
   /** CUcomputemode. */
   readonly mode?: number;
   /** CUresult of taking its context. */
@@ -57,6 +59,12 @@ export function fakeLibcuda(
       cuDeviceGetName: (at, _length, device) => {
         const view = library.view(at);
         new Uint8Array(view.buffer, view.byteOffset).set(new TextEncoder().encode(gpus[Number(device)].name));
+        return 0;
+      },
+      cuDeviceGetUuid_v2: (at, device) => {
+        const view = library.view(at);
+        const { identity = Number(device) } = gpus[Number(device)];
+        new Uint8Array(view.buffer, view.byteOffset, 16).set([0xa1, 0xff, ...Array(13).fill(0), identity]);
         return 0;
       },
       cuDeviceTotalMem_v2: (at, device) => library.setWord(at, gpus[Number(device)].totalBytes) as undefined,

@@ -59,6 +59,7 @@ const results = {
 export const fakeFacts: DeviceFacts = {
   ordinal: 0,
   name: "Test GPU",
+  uuid: "GPU-00000000-0000-0000-0000-000000000000",
   capability: [9, 0],
   totalBytes: 8e9,
   multiprocessors: 132,

@@ -102,6 +102,12 @@ exec node main.js --share "$SLURM_ARRAY_TASK_ID/12"
 cd /data/ada || exit
 exec srun --mpi=pmix --cpus-per-task=8 --kill-on-bad-exit=1 node main.js
 `);
+    const onGpus = scriptOf({ ...job, resources: { ...resources, gpus: "a100:2" }, command: ["node"] });
+    expect(onGpus).toContain("#SBATCH --cpus-per-task=8\n#SBATCH --gpus-per-task=a100:2\n");
+    expect(onGpus).toContain(
+      "exec srun --mpi=pmix --cpus-per-task=8 --gpus-per-task=a100:2 --kill-on-bad-exit=1 node\n",
+    );
+    expect(onGpus).not.toContain("--gres");
     expect(scriptOf({ ...job, resources: { ...few, nodes: 3 } })).toMatch(/--nodes=3\n#SBATCH --ntasks=3\n/);
     expect(scriptOf({ ...job, resources: { ...few, ntasks: 3 } })).not.toContain("--nodes");
   });

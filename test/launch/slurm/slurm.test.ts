@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { scriptOf } from "../../../src/launch/slurm/script.js";
 import { loadStudy } from "../../../src/runs/index.js";
 import { type Ended, slalom as runSlalom, start } from "../../cli/cli.js";
 import { launch } from "../../collectives/worlds.js";
@@ -387,6 +388,30 @@ describe.skipIf(lacking !== undefined)(`on a cluster of Slurm${lacking ? ` (${la
   );
 
   test(
+    "each process of a job has GPUs of its own",
+    async () => {
+      const path = place(smallStudy);
+      const log = join(path.replaceAll("%", "%%"), "seen");
+      const script = scriptOf({
+        name: "gpus",
+        about: "Says what its processes see.",
+        resources: { ntasks: 2, nodes: 1, cpusPerTask: 1, gpus: "2", mem: "300M", modules: [], options: [] },
+        directory: path,
+        log,
+        command: ["sh", "-c", 'echo "$SLURM_PROCID: $CUDA_VISIBLE_DEVICES"'],
+      });
+      writeFileSync(join(path, "gpus.sh"), script);
+      const job = cluster.slurm("sbatch", "--parsable", join(path, "gpus.sh"));
+      await until(() => /COMPLETED|FAILED/.test(stateOf(job)));
+      const lines = readFileSync(join(path, "seen"), "utf8").trim().split("\n").sort();
+      expect(lines).toEqual([expect.stringMatching(/^0: \d,\d$/), expect.stringMatching(/^1: \d,\d$/)]);
+      const gpus = lines.flatMap((line) => line.slice(3).split(","));
+      expect(new Set(gpus).size).toBe(4);
+    },
+    limitMs,
+  );
+
+  test(
     "the exercises' scripts are batch scripts: sbatch takes them from anywhere, also to say what they would do",
     async () => {
       const path = place(smallStudy);
@@ -441,7 +466,21 @@ test("without Slurm the script can be read, and what can't be done says so", asy
       /#SBATCH --nodes=2\n#SBATCH --ntasks=4\n#SBATCH --cpus-per-task=2\n(?:.*\n)*exec srun --mpi=pmix --cpus-per-task=2 --kill-on-bad-exit=1 \S+ \S+main\.js run small\.ts --only small --ranks 2 --requeue\n\n$/,
     );
     expect(together.out).not.toContain("--array");
-    const words = ["--workers 2", "--ranks 3 --cpus-per-task 2", "--backend reference", "--nodes 3"];
+    const onGpus = async (words: string): Promise<string> => {
+      const line = `run small.ts --backend cuda --launcher slurm --dry-run --mpi pmix ${words}`;
+      return (await runSlalom(folder.path, line, nowhere)).out;
+    };
+    expect(await onGpus("--ntasks 4 --tf32")).toMatch(
+      /#SBATCH --ntasks=4\n#SBATCH --cpus-per-task=1\n#SBATCH --gpus-per-task=1\n(?:.*\n)*exec srun --mpi=pmix --cpus-per-task=1 --gpus-per-task=1 --kill-on-bad-exit=1 \S+ \S+main\.js run small\.ts --only small --backend cuda --tf32 --requeue\n/,
+    );
+    expect(await onGpus("--gpus a100:2")).toMatch(
+      /#SBATCH --gres=gpu:a100:2\n(?:.*\n)*exec \S+ \S+main\.js run small\.ts --only small --backend cuda --ranks 2 --requeue/,
+    );
+    expect(await onGpus("--ranks 3")).toMatch(/#SBATCH --gres=gpu:3\n(?:.*\n)*exec .* --ranks 3 --requeue/);
+    const words = [
+      ...["--workers 2", "--ranks 3 --cpus-per-task 2", "--backend reference", "--nodes 3"],
+      "--backend cuda --ranks 3 --gpus 2",
+    ];
     const refusals = await Promise.all(
       words.map((more) =>
         runSlalom(folder.path, `run small.ts --launcher slurm --ntasks 2 ${more}`, nowhere),
@@ -452,6 +491,7 @@ test("without Slurm the script can be read, and what can't be done says so", asy
       [2, "slalom: --ranks 3: received for processes of 2 cores"],
       [2, "slalom: --backend reference: received with 2 processes"],
       [2, "slalom: --nodes 3: received more than --ntasks 2, the processes of a job"],
+      [2, "slalom: --ranks 3: received for processes of 2 GPUs"],
     ]);
     folder.file("long.ts", longStudy(10));
     const odd = await runSlalom(folder.path, "run long.ts --launcher slurm --ntasks 3 --dry-run", nowhere);
