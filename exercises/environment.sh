@@ -55,6 +55,15 @@ look_for_onednn() {
   fi
 }
 
+# GPUs that a program started here may use: what the driver lists, as far as CUDA_VISIBLE_DEVICES leaves it.
+gpus_here() {
+  local listed left
+  listed=$(nvidia-smi --list-gpus 2> /dev/null | grep -c '^GPU ' || true)
+  left=$listed
+  [ -z "${CUDA_VISIBLE_DEVICES+set}" ] || left=$(tr ',' '\n' <<< "$CUDA_VISIBLE_DEVICES" | grep -c '^[^-]' || true)
+  printf '%s\n' $((left < listed ? left : listed))
+}
+
 # Runs a command to which a scheduler's signals are handed on at once, so that a training ends cleanly and keeps what was
 # done; or says what would be run. Ends this script where the command fails.
 #

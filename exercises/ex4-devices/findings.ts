@@ -1,5 +1,5 @@
 /**
- * Exercise 4 in tables and figures: what was measured here on threads and on processes, and the course's GPUs beside it.
+ * Exercise 4 in tables and figures: what was measured here on threads, processes and GPUs, and the course's GPUs beside it.
  *
  *     npx jiti exercises/ex4-devices/findings.ts [runs/ex4]
  */
@@ -15,7 +15,16 @@ import { batchSizes } from "./trainings.js";
 const [store = "runs/ex4"] = process.argv.slice(2);
 
 /** Where ranks were, by the folders of launch_ex4.sh. */
-const kinds = { threads: "threads", processes: "processes over MPI", both: "processes with two threads" };
+const kinds = {
+  threads: "threads",
+  processes: "processes over MPI",
+  both: "processes with two threads",
+  gpus: "GPUs",
+  "gpu-processes": "GPUs, a process each",
+};
+
+/** One rank, by the folder of those that it is the first of; one rank of several processes is the same. */
+const alone: Readonly<Record<string, string>> = { threads: "1", gpus: "1 GPU" };
 
 type Mode = ScalingStudy["mode"];
 
@@ -38,11 +47,10 @@ function printScaling(mode: Mode): void {
   for (const { folder, kind, scaling } of scalings.filter((one) => one.mode === mode)) {
     for (const { batchSize, points } of scaling.curves) {
       for (const { ranks, stepS, examplesPerS, speedup, efficiency } of points) {
-        // One rank is the same on threads and on processes.
-        if (ranks === 1 && folder !== "threads") continue;
+        if (ranks === 1 && alone[folder] === undefined) continue;
         const cells = [
           integer(batchSize),
-          ranks === 1 ? "1" : `${ranks} ${kind}`,
+          ranks === 1 ? alone[folder] : `${ranks} ${kind}`,
           `${Number((1000 * stepS.median).toPrecision(3)).toLocaleString("en")} ms`,
           integer(examplesPerS),
           integer(examplesPerS / ranks),
@@ -80,11 +88,15 @@ function printCertificates(): void {
 }
 
 function printTargets(): void {
-  for (const { target } of scalings.map(({ scaling }) => scaling)) {
+  for (const { folder, kind, scaling } of scalings) {
+    const { target } = scaling;
     if (target === undefined) continue;
     const ranks = [...new Set(target.trainings.flatMap(({ times }) => times.map((time) => time.ranks)))];
     const seconds = ranks.map((count) => `seconds on ${count}`).join(" | ");
-    print(`\n| batch | learning rate | epochs to ${percent(target.target.value)} | best | ${seconds} |`);
+    const where = folder === "threads" ? "" : `${kind}: `;
+    print(
+      `\n| ${where}batch | learning rate | epochs to ${percent(target.target.value)} | best | ${seconds} |`,
+    );
     print(`| --- | --- | --- | --- |${" --- |".repeat(ranks.length)}`);
     for (const { batchSize, rule, learningRate, reached, best, outcome, times } of target.trainings) {
       const cells = [
@@ -133,7 +145,11 @@ function panelOf({ batchSize, times }: (typeof courseTimes)[number], i: number):
   const ours = scalings
     .filter(({ mode }) => mode === "strong")
     .flatMap(({ kind, scaling }) => {
-      const curve = scaling.curves.find((one) => one.batchSize === batchSize);
+      // Ranks that do not divide the batch took the next larger one that they do.
+      const curve = scaling.curves.find(
+        ({ batchSize: other, points }) =>
+          other >= batchSize && other < batchSize + Math.max(...points.map(({ ranks }) => ranks)),
+      );
       if (curve === undefined || curve.points.some(({ speedup }) => speedup === undefined)) return [];
       return [
         { label: `here, ${kind}`, x: curve.points.map(({ ranks }) => ranks), y: relative(curve.points) },
@@ -161,7 +177,7 @@ function panelOf({ batchSize, times }: (typeof courseTimes)[number], i: number):
 
 /** Where the time of an epoch went, on the leading rank. */
 function printLedgers(): void {
-  const places = { "1": "1", threads: "threads", processes: "processes over MPI" };
+  const places = { "1": "1", ...kinds, "gpus-1": "1 GPU" };
   print(`\n| batch | ranks | seconds | ${accounts.map(words).join(" | ")} | hidden |`);
   print(`| --- | --- | --- |${" --- |".repeat(accounts.length + 1)}`);
   for (const batchSize of batchSizes) {
@@ -173,7 +189,7 @@ function printLedgers(): void {
       const count = ledger.ranks.length;
       const cells = [
         integer(batchSize),
-        count === 1 ? "1" : `${count} ${place}`,
+        count === 1 ? (folder === "gpus-1" ? place : "1") : `${count} ${place}`,
         ledger.wallS.toFixed(1),
         ...accounts.map((account) => percent(times[account] / ledger.wallS)),
         percent(hiddenS / ledger.wallS),

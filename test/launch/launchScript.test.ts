@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { namesIn, newest } from "./outcomes.js";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
@@ -82,14 +82,71 @@ test.each([
   expect(existsSync(join(folder, "dry"))).toBe(false);
 });
 
-test("the script of exercise 4 takes as many ranks as it is told, in powers of two", () => {
+describe("the script of exercise 4", () => {
   const script = join(repository, "exercises/ex4-devices/launch_ex4.sh");
-  const told = (...words: string[]) =>
-    spawnSync("bash", [script, "--dry-run", ...words], { cwd: folder, encoding: "utf8" });
-  expect(told("--ranks", "7").stdout).toContain("--mode strong --batch 50,500,5000 --ranks 1,2,4 --target");
-  expect(told("--ranks", "1").stdout).toContain("Processes are not measured: one core is one rank.");
-  expect(told("--rank", "2")).toMatchObject({ status: 2, stdout: "" });
-  expect(told("--rank", "2").stderr).toContain(
-    "--rank: unknown; expected --dry-run, --short, --out DIR or --ranks N.",
-  );
+  const told = (words: string, env: Readonly<Record<string, string>> = {}) =>
+    spawnSync("bash", [script, "--dry-run", ...words.split(" ")], {
+      cwd: folder,
+      encoding: "utf8",
+      env: { ...process.env, ...env },
+    });
+  /** A folder for the path, with a program that prints this. */
+  const program = (name: string, text: string): string => {
+    const place = mkdtempSync(join(folder, "bin-"));
+    writeFileSync(join(place, name), `#!/bin/sh\nprintf '%s\\n' ${text}\n`);
+    chmodSync(join(place, name), 0o755);
+    return `${place}:${process.env.PATH}`;
+  };
+
+  test("takes as many ranks as it is told, in powers of two, and batches that they divide", () => {
+    const { stdout } = told("--ranks 7");
+    expect(stdout).toContain("--mode strong --batch 52,500,5000 --ranks 1,2,4 --target");
+    expect(stdout).toContain("--mode weak --batch 50,500,2500 --ranks 1,2,4 --out");
+    expect(stdout).toMatch(/--only ex4-batch-50 --ranks 2 .*\n.*--only ex4-batch-500 --ranks 4 /);
+    expect(told("--ranks 1").stdout).toContain("Processes are not measured: one core is one rank.");
+    expect(told("--rank 2")).toMatchObject({ status: 2, stdout: "" });
+    expect(told("--rank 2").stderr).toContain(
+      "--rank: unknown; expected --dry-run, --short, --out DIR, --ranks N or --gpus N.",
+    );
+  });
+
+  const gpus = (count: number): string =>
+    program(
+      "nvidia-smi",
+      Array.from({ length: count }, (_, i) => `'GPU ${i}: Fake (UUID: GPU-${i})'`).join(" ") || "''",
+    );
+
+  test("does on the GPUs that are here what it does on cores, and forecasts more", () => {
+    const one = told("--ranks 1", { PATH: gpus(1) }).stdout;
+    expect(one).toMatch(
+      /scale \S+study\.ts --steps 10 --backend cuda --forecast 2,4,8 --link nvlink --mode strong --batch 50,500,5000 --ranks 1 --target 0\.98 --rule kept,linear,sqrt --out \S+\/gpus\n/,
+    );
+    expect(one).toMatch(/--only ex4-batch-500 --backend cuda --ranks 1 --workers 1 --out \S+\/gpus-1\n/);
+    expect(one).not.toContain("gpu-processes");
+    const four = told("--ranks 1", { PATH: gpus(4) }).stdout;
+    expect(four).toContain("--mode weak --batch 50,500,2500 --ranks 1,2,4 --out");
+    expect(four).toMatch(/--only ex4-batch-5000 --backend cuda --ranks 4 --workers 1 --out \S+\/gpus\n/);
+    const some = told("--ranks 1", { PATH: gpus(4), CUDA_VISIBLE_DEVICES: "2,3" }).stdout;
+    expect(some).toContain("--ranks 1,2 --target");
+    const none = told("--ranks 1", { PATH: gpus(4), CUDA_VISIBLE_DEVICES: "-1" }).stdout;
+    expect(none).toContain("GPUs are not measured: none can be used here.");
+    expect(none).not.toContain("cuda");
+  });
+
+  test("asks Slurm for GPUs that are not here, or ends where there is none", () => {
+    const submits = told("--short --gpus 4", { PATH: program("sbatch", "42"), CUDA_VISIBLE_DEVICES: "" });
+    expect(submits.stdout).toMatch(
+      /would run: sbatch --gres=gpu:4 \S+launch_ex4\.sh --short --gpus 4\nThe job:\n/,
+    );
+    expect(submits.stdout).toContain("--backend cuda");
+    const lacking = spawnSync("bash", [script, "--gpus", "2"], {
+      cwd: folder,
+      encoding: "utf8",
+      env: { ...process.env, CUDA_VISIBLE_DEVICES: "", SLURM_JOB_ID: "42", SLURM_SUBMIT_DIR: repository },
+    });
+    expect(lacking).toMatchObject({ status: 1, stdout: "" });
+    expect(lacking.stderr).toMatch(
+      /^2 GPUs were asked for, and 0 can be used here; expected at most as many\./,
+    );
+  });
 });
