@@ -26,7 +26,7 @@ function backendOf(body: string): Backend {
   });
   const compile = (source: string, program: string): Uint8Array =>
     compiler.compile(source, targetFor(facts, compiler), program);
-  return cudaBackendOn({ description: "a faulty kernel", driver, facts, emit, compile });
+  return cudaBackendOn({ description: "a faulty kernel", driver, devices: [{ facts, compile }], emit });
 }
 
 const x = variable("x", [64]);

@@ -7,7 +7,7 @@ import { limits } from "./limits.js";
 limits("cuda", () => gpu());
 
 test("a device that is not there is named with those that are", () => {
-  expect(() => gpu({ device: 99 })).toThrow(
+  expect(() => gpu({ devices: [99] })).toThrow(
     expect.objectContaining({
       code: "device",
       message: expect.stringMatching(/received device 99, and \d+ (is|are) visible/),

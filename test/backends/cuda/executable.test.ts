@@ -253,7 +253,7 @@ describe("errors of the driver", () => {
       failing: (line) => (busy && line.startsWith("cuDevicePrimaryCtxRetain") ? "unavailable" : undefined),
     });
     expect(() => backend.compile(counting)).toThrowErrorMatchingInlineSnapshot(
-      `[SlalomError: cuda device 0 (Test GPU): cuDevicePrimaryCtxRetain failed with CUDA_ERROR_DEVICE_UNAVAILABLE (46): CUDA-capable device(s) is/are busy or unavailable. The device is busy: another process has it for itself (exclusive mode), or it is about to be reset. Wait for that process to end (nvidia-smi lists it), take another device (--device), or set nvidia-smi -c DEFAULT.]`,
+      `[SlalomError: cuda device 0 (Test GPU): cuDevicePrimaryCtxRetain failed with CUDA_ERROR_DEVICE_UNAVAILABLE (46): CUDA-capable device(s) is/are busy or unavailable. The device is busy: another process has it for itself (exclusive mode), or it is about to be reset. Wait for that process to end (nvidia-smi lists it), take another device (--devices), or set nvidia-smi -c DEFAULT.]`,
     );
     expect(driver.held()).toEqual([]);
     busy = false;
