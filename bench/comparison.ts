@@ -165,7 +165,7 @@ function floorGoalOf({ floorGoal }: Comparison, { floorShare }: CaseRow): GoalRe
     : [{ text, reached: floorShare >= floorGoal, value: floorShare * 100 }];
 }
 
-const libraryTitles: Readonly<Record<Library, string>> = {
+export const libraryTitles: Readonly<Record<Library, string>> = {
   slalom: "Slalom",
   torch: "PyTorch",
   jax: "JAX",

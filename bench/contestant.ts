@@ -9,6 +9,8 @@ export interface ContestantPlaces {
   readonly python: string;
   /** Folder of MNIST as raw files. */
   readonly data: string;
+  /** Who is not ready within so many seconds is absent; by default all are waited for. */
+  readonly patienceS?: number;
 }
 
 /** A contestant that runs, or the reason why it does not. */
@@ -34,7 +36,7 @@ export class Contestant {
     );
     const answers = await Promise.all(
       processes.map((process) =>
-        process.next().catch((error: Error): Answer => ({ absent: error.message.split("\n").at(-1) })),
+        process.next(places.patienceS).catch((error: Error): Answer => ({ absent: reasonOf(error) })),
       ),
     );
     const [first] = answers;
@@ -46,12 +48,13 @@ export class Contestant {
   }
 
   /** One sample of `chunks` chunks; of all copies at once, whose steps are added. */
-  async sample(chunks: number): Promise<Sample> {
-    const answers = await Promise.all(this.processes.map((process) => process.ask(`run ${chunks}`)));
+  async sample(chunks: number, withinS?: number): Promise<Sample> {
+    const answers = await Promise.all(this.processes.map((process) => process.ask(`run ${chunks}`, withinS)));
     const samples = answers as unknown as Sample[];
     return {
       seconds: Math.max(...samples.map(({ seconds }) => seconds)),
       steps: samples.reduce((sum, { steps }) => sum + steps, 0),
+      accuracies: samples.flatMap(({ accuracies = [] }) => accuracies),
     };
   }
 
@@ -87,6 +90,12 @@ type Answer = Readonly<Record<string, unknown>>;
 const absence = (answer: Answer): string | undefined =>
   "absent" in answer ? String(answer.absent) : undefined;
 
+/** What a process that ended complained of, in one line. */
+export function reasonOf({ message }: Error): string {
+  const lines = message.split("\n");
+  return (lines.findLast((line) => /^\s*(\w+\.)*\w*Error\b/.test(line)) ?? lines.at(-1)!).trim();
+}
+
 /** A child process that speaks JSON, a line at a time. */
 export class LineProcess {
   private readonly child: ChildProcess;
@@ -119,9 +128,26 @@ export class LineProcess {
 
   /**
    * The next line that is a JSON object.
-   * @throws where the process ends before, with what it wrote to standard error
+   * @throws where the process ends before, with what it wrote to standard error; or where it takes more than so many
+   *   seconds, after which it is ended
    */
-  async next(): Promise<Answer> {
+  async next(withinS?: number): Promise<Answer> {
+    if (withinS === undefined) return this.nextAnswer();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        this.end();
+        reject(new Error(`no answer within ${Number(withinS.toPrecision(2))} s`));
+      }, withinS * 1000);
+    });
+    try {
+      return await Promise.race([this.nextAnswer(), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private async nextAnswer(): Promise<Answer> {
     for (;;) {
       const { value, done } = await this.lines.next();
       if (done) {
@@ -135,9 +161,9 @@ export class LineProcess {
     }
   }
 
-  ask(line: string): Promise<Answer> {
+  ask(line: string, withinS?: number): Promise<Answer> {
     this.child.stdin!.write(`${line}\n`);
-    return this.next();
+    return this.next(withinS);
   }
 
   end(): void {

@@ -5,10 +5,10 @@ export function formatResult({ title, rows, goals, absent, notes, roofs }: CaseR
   const table = rows.map((row) => [
     row.contestant,
     String(row.cores),
-    row.ratio ? `${number(row.ratio.median)} x` : "1",
-    row.ratio ? `${number(row.ratio.min)} to ${number(row.ratio.max)}` : "",
-    `${time(row.timing.medianS)}`,
-    `${time(row.timing.minS)}`,
+    row.ratio ? `${formatNumber(row.ratio.median)} x` : "1",
+    row.ratio ? `${formatNumber(row.ratio.min)} to ${formatNumber(row.ratio.max)}` : "",
+    `${formatTime(row.timing.medianS)}`,
+    `${formatTime(row.timing.minS)}`,
     shares(row),
   ]);
   const headings = [
@@ -24,12 +24,12 @@ export function formatResult({ title, rows, goals, absent, notes, roofs }: CaseR
   if (roofs) {
     lines.push(
       "",
-      `Floor: ${number(roofs.gflops)} GFLOP/s and ${number(roofs.gigabytesPerS)} GB/s on ${roofs.ranks} core${roofs.ranks === 1 ? "" : "s"}; in brackets the matrix products alone, each as fast as it runs by itself.`,
+      `Floor: ${formatNumber(roofs.gflops)} GFLOP/s and ${formatNumber(roofs.gigabytesPerS)} GB/s on ${roofs.ranks} core${roofs.ranks === 1 ? "" : "s"}; in brackets the matrix products alone, each as fast as it runs by itself.`,
     );
   }
   for (const { text, reached, value } of goals) {
     const verdict = reached === undefined ? "not measured" : reached ? "reached" : "missed";
-    lines.push(`Goal: ${text}: ${verdict}${value === undefined ? "" : ` (${number(value)})`}`);
+    lines.push(`Goal: ${text}: ${verdict}${value === undefined ? "" : ` (${formatNumber(value)})`}`);
   }
   for (const { contestant, reason } of absent) lines.push(`Absent: ${contestant}: ${reason}`);
   for (const note of notes) lines.push(`Note: ${note}`);
@@ -44,17 +44,17 @@ const shares = ({ floorShare, productsShare }: CaseRow): string =>
 const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
 /** Three digits that matter. */
-const number = (value: number): string =>
+export const formatNumber = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 
-function time(seconds: number): string {
-  if (seconds < 1e-6) return `${number(seconds * 1e9)} ns`;
-  if (seconds < 1e-3) return `${number(seconds * 1e6)} us`;
-  return seconds < 1 ? `${number(seconds * 1e3)} ms` : `${number(seconds)} s`;
+export function formatTime(seconds: number): string {
+  if (seconds < 1e-6) return `${formatNumber(seconds * 1e9)} ns`;
+  if (seconds < 1e-3) return `${formatNumber(seconds * 1e6)} us`;
+  return seconds < 1 ? `${formatNumber(seconds * 1e3)} ms` : `${formatNumber(seconds)} s`;
 }
 
 /** Columns under their headings; the first to the left, the others to the right. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
+export function aligned(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map((row) =>
     row

@@ -3,10 +3,12 @@ import { createJiti } from "jiti";
 
 /** Programs that the benchmarks start in processes of their own, the profiler, and the table of stored runs; without a name: all cases. */
 const programs = ["slalom", "allReduce", "threadSums", "roofs", "compile", "profile", "table"];
+/** The benchmarks on a GPU, and where the time of a step goes there. */
+const cudaPrograms = { cuda: "./cuda/bench.ts", cudaProfile: "./cuda/profile.ts" };
 const [first, ...rest] = process.argv.slice(2);
-const isProgram = programs.includes(first);
+const program = programs.includes(first) ? `./programs/${first}.ts` : cudaPrograms[first];
 
 // Slalom itself is imported natively, as its users do; only the benchmarks' own TypeScript is translated.
 const jiti = createJiti(import.meta.url, { tryNative: true });
-const { main } = await jiti.import(isProgram ? `./programs/${first}.ts` : "./bench.ts");
-await main(isProgram ? rest : process.argv.slice(2));
+const { main } = await jiti.import(program ?? "./bench.ts");
+await main(program === undefined ? process.argv.slice(2) : rest);

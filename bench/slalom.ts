@@ -10,10 +10,12 @@ export { convolutionSpec } from "../dist/backends/cpu/libraryCalls.js";
 export { MemoryPool } from "../dist/backends/cpu/memoryPool.js";
 export { Followers } from "../dist/backends/cpu/ranks/followers.js";
 export { createSharedMemory, detectFeatures } from "../dist/backends/cpu/wasm/index.js";
+export { cudaBackend } from "../dist/backends/cuda/index.js";
+export { type LibraryFiles, systemFiles } from "../dist/backends/cuda/libraries.js";
 export { type Communicator, openCommunicator } from "../dist/collectives/index.js";
 export { findMpi } from "../dist/collectives/mpi/library.js";
 export { mpirunOf } from "../dist/collectives/mpi/probe.js";
-export type { Executable } from "../dist/compile/backend.js";
+export type { Backend, Executable } from "../dist/compile/backend.js";
 export { explainPlan, type KernelExplanation } from "../dist/compile/explain.js";
 export { type Kernel, type Plan, type PlanEntry, planProgram } from "../dist/compile/index.js";
 export { kernelEffects } from "../dist/compile/kernelEffects.js";
@@ -24,6 +26,8 @@ export { loadStudies, sourcesOf } from "../dist/launch/studySource.js";
 export { openWorkers } from "../dist/launch/threads.js";
 export type { Dataset } from "../dist/learn/datasets/dataset.js";
 export type { OptimizerChoice } from "../dist/learn/optimizers/optimizer.js";
+export type { NativeFunction, NativeLibrary } from "../dist/native/library.js";
+export { NativeMemory } from "../dist/native/memory.js";
 export { loadStudy } from "../dist/runs/index.js";
 export {
   evaluateEntry,

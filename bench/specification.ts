@@ -2,12 +2,15 @@
 import type { ConvolutionSpec } from "./slalom.js";
 
 export interface Workload {
-  readonly workload: "quadratic" | "softmax" | "perceptron" | "cnn" | "grid";
+  /** "exercise3" is that training from start to end; "recipe", one of Slalom's own with an accuracy to reach. */
+  readonly workload: "quadratic" | "softmax" | "perceptron" | "cnn" | "grid" | "exercise3" | "recipe";
   readonly optimizer?: "sgd" | "adam";
   readonly batch?: number;
   /** A step is an evaluation of the whole test split, in place of an update. */
   readonly evaluates?: "test";
   readonly settings?: Readonly<Record<string, number>>;
+  /** Of "recipe": its name. */
+  readonly recipe?: string;
   /** Of the grid. */
   readonly seeds?: number;
   readonly grid?: readonly GridGroup[];
@@ -34,7 +37,11 @@ export interface ContestantSpec {
   /** Of Slalom: who computes matrix products. */
   readonly gemm?: "auto" | "wasm";
   /** What products multiply; default float32. */
-  readonly precision?: "bfloat16";
+  readonly precision?: "tf32" | "bfloat16";
+  /** Where it computes; default: the processor. */
+  readonly device?: "cuda";
+  /** Runs side by side that differ in the learning rate; default 1. */
+  readonly lanes?: number;
   /** Examples of a batch, in place of the workload's. */
   readonly batch?: number;
   /** Steps of a chunk, for workloads and peers that are too slow for a whole epoch. */
@@ -75,6 +82,8 @@ export interface Product {
 export interface Sample {
   readonly seconds: number;
   readonly steps: number;
+  /** On the test images, where the sample is a whole training; of several, of each. */
+  readonly accuracies?: readonly number[];
 }
 
 /** What the matrix library and the memory reach here, on `ranks` cores at once. */

@@ -1,6 +1,6 @@
 /** Case 3: the whole grid of exercise 2: 34 settings x 5 seeds, with the evaluations after each epoch. */
 import { allCores, comparison } from "../comparison.js";
-import type { GridGroup } from "../specification.js";
+import type { GridGroup, Workload } from "../specification.js";
 
 const grid: readonly GridGroup[] = [
   { optimizer: "sgd", lanes: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10].map((lr) => ({ lr })) },
@@ -16,13 +16,16 @@ const grid: readonly GridGroup[] = [
   },
 ];
 
+/** All runs of the exercise. */
+export const gridWorkload: Workload = { workload: "grid", batch: 100, grid, seeds: 5 };
+
 /** Epochs of a sample, where 30 take too long. */
 const shortEpochs = 5;
 
 export const exercise2 = comparison({
   id: "grid",
   title: "The grid of exercise 2: 34 settings x 5 seeds, batch 100, evaluated on 20,000 images every epoch",
-  workload: { workload: "grid", batch: 100, grid, seeds: 5 },
+  workload: gridWorkload,
   ours: [{ library: "slalom", form: "slalom run", threads: allCores, chunks: shortEpochs }],
   peers: [
     { library: "torch", form: "eager", threads: 1, chunks: 1 },

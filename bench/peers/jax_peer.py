@@ -1,21 +1,39 @@
 """
-JAX: exercise 1, softmax regression, the perceptron, the CNN of exercise 3, the grid of exercise 2.
+JAX: exercise 1, softmax regression, the perceptron, the CNN of exercise 3, alone or many side by side, exercise 3 from
+start to end, the grid of exercise 2. On the CPU, or where the specification says so on a GPU.
 
-Forms: "scan" (one jit over lax.scan of all steps of an epoch, Adam from optax); "vmap" (the grid: all lanes of a seed
-side by side in that scan). Data are float32 on the device and shuffled every epoch; arguments are donated.
+Forms: "scan" (one jit over lax.scan of all steps of an epoch, Adam from optax); "vmap" (all lanes side by side in that
+scan). Data are float32 on the device and shuffled every epoch; arguments are donated. With precision bfloat16 the CNN's
+operands are cast, parameters stay float32.
 """
+import os
 from functools import partial
 
 import protocol
 
 spec = protocol.specification()
-protocol.pin(spec["threads"], spec["copy"])
+on_gpu = spec.get("device") == "cuda"
+os.environ["JAX_PLATFORMS"] = "cuda" if on_gpu else "cpu"
+if on_gpu:
+    # All of the memory would be taken from the other contestants.
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+else:
+    protocol.pin(spec["threads"], spec["copy"])
 try:
     import jax
     import jax.numpy as jnp
     import optax
 except ImportError as error:
     protocol.absent(error)
+try:
+    jax.devices()
+except (RuntimeError, AssertionError) as error:
+    protocol.absent(f"this JAX finds no GPU {error}".strip())
+
+if on_gpu:
+    jax.config.update(
+        "jax_default_matmul_precision", "tensorfloat32" if spec.get("precision") == "tf32" else "highest"
+    )
 
 
 def optimizer_of(name, settings):
@@ -68,7 +86,10 @@ def cnn_parameters():
     return [(cut(key, shape), jnp.full(shape[-1], 0.1)) for key, shape in zip(keys, shapes)]
 
 
-def cnn_logits(parameters, inputs, key):
+def cnn_logits(parameters, inputs, key=None):
+    """Without a key nothing is dropped."""
+    if spec.get("precision") == "bfloat16":
+        parameters, inputs = jax.tree.map(lambda x: x.astype(jnp.bfloat16), (parameters, inputs))
     first, second, hidden, output = parameters
 
     def convolved(x, layer):
@@ -79,8 +100,9 @@ def cnn_logits(parameters, inputs, key):
 
     x = convolved(convolved(inputs.reshape(-1, 28, 28, 1), first), second)
     x = jax.nn.relu(x.reshape(len(x), -1) @ hidden[0] + hidden[1])
-    x = jnp.where(jax.random.bernoulli(key, 0.5, x.shape), 2 * x, 0)
-    return x @ output[0] + output[1]
+    if key is not None:
+        x = jnp.where(jax.random.bernoulli(key, 0.5, x.shape), 2 * x, 0)
+    return (x @ output[0] + output[1]).astype(jnp.float32)
 
 
 def softmax_parameters():
@@ -92,15 +114,18 @@ def softmax_logits(parameters, inputs):
     return inputs @ weight + bias
 
 
+def split_of(name):
+    images, labels = protocol.mnist_split(spec["data"], name)
+    return jnp.array(images), jnp.array(labels, dtype=jnp.int32)
+
+
 def cross_entropy(logits, targets):
     return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), targets[:, None], axis=1))
 
 
-def classifier(parameters, logits):
-    images, labels = protocol.mnist_split(spec["data"], "train")
-    images, labels = jnp.array(images), jnp.array(labels, dtype=jnp.int32)
-    optimizer = optimizer_of(spec["optimizer"], spec["settings"])
-    state = (parameters, optimizer.init(parameters))
+def epoch_of(logits, optimizer):
+    """What trains one epoch in one call: (parameters, slots) and a key to the next ones and the losses."""
+    images, labels = split_of("train")
 
     @partial(jax.jit, donate_argnums=0)
     def epoch(state, key):
@@ -108,7 +133,7 @@ def classifier(parameters, logits):
             parameters, slots = state
             inputs, targets = images[indices], labels[indices]
             drop = jax.random.fold_in(key, indices[0])
-            given = lambda p: logits(p, inputs, drop) if spec["workload"] == "cnn" else logits(p, inputs)
+            given = lambda p: logits(p, inputs, drop) if logits is cnn_logits else logits(p, inputs)
             loss, grads = jax.value_and_grad(lambda p: cross_entropy(given(p), targets))(parameters)
             updates, slots = optimizer.update(grads, slots, parameters)
             return (optax.apply_updates(parameters, updates), slots), loss
@@ -116,6 +141,13 @@ def classifier(parameters, logits):
         order = jax.random.permutation(key, len(images)).reshape(-1, spec["batch"])
         return jax.lax.scan(step, state, order[: spec.get("chunkSteps")])
 
+    return epoch
+
+
+def classifier(parameters, logits):
+    optimizer = optimizer_of(spec["optimizer"], spec["settings"])
+    state = (parameters, optimizer.init(parameters))
+    epoch = epoch_of(logits, optimizer)
     key = jax.random.key(1)
 
     def run(chunks):
@@ -129,13 +161,77 @@ def classifier(parameters, logits):
     return run
 
 
+def exercise3():
+    """Each call trains anew: an evaluation on the validation split after every epoch, on the test split at the end."""
+    validation, test = split_of("validation"), split_of("test")
+    optimizer = optimizer_of(spec["optimizer"], spec["settings"])
+    epoch = epoch_of(cnn_logits, optimizer)
+
+    @jax.jit
+    def start():
+        parameters = cnn_parameters()
+        return parameters, optimizer.init(parameters)
+
+    @jax.jit
+    def evaluation(parameters, split):
+        logits = cnn_logits(parameters, split[0])
+        return cross_entropy(logits, split[1]), (logits.argmax(-1) == split[1]).mean()
+
+    def run(epochs):
+        state = start()
+        for i in range(epochs):
+            state, losses = epoch(state, jax.random.key(i))
+            jax.device_get((losses, evaluation(state[0], validation)))
+        _, accuracy = evaluation(state[0], test)
+        return epochs * len(losses), float(losses.mean()), float(accuracy)
+
+    return run
+
+
+def cnn_lanes():
+    """So many networks side by side that differ in the learning rate, one batch for all."""
+    images, labels = split_of("train")
+    lanes = spec["lanes"]
+    rates = spec["settings"]["lr"] * (1 + jnp.arange(lanes) / lanes)
+    adam = optax.scale_by_adam()
+    parameters = jax.tree.map(lambda p: jnp.tile(p, (lanes, *[1] * p.ndim)), cnn_parameters())
+    state = (parameters, jax.vmap(adam.init)(parameters))
+
+    @partial(jax.jit, donate_argnums=0)
+    def epoch(state, key):
+        def step(state, indices):
+            inputs, targets = images[indices], labels[indices]
+            drops = jax.random.split(jax.random.fold_in(key, indices[0]), lanes)
+
+            def of_lane(parameters, slots, rate, drop):
+                loss, grads = jax.value_and_grad(lambda p: cross_entropy(cnn_logits(p, inputs, drop), targets))(
+                    parameters
+                )
+                updates, slots = adam.update(grads, slots, parameters)
+                return jax.tree.map(lambda p, u: p - rate * u, parameters, updates), slots, loss
+
+            parameters, slots, loss = jax.vmap(of_lane)(*state, rates, drops)
+            return (parameters, slots), loss
+
+        order = jax.random.permutation(key, len(images)).reshape(-1, spec["batch"])
+        return jax.lax.scan(step, state, order[: spec.get("chunkSteps")])
+
+    key = jax.random.key(1)
+
+    def run(chunks):
+        nonlocal state, key
+        for _ in range(chunks):
+            key, use = jax.random.split(key)
+            state, losses = epoch(state, use)
+        losses.block_until_ready()
+        return chunks * losses.size, float(losses.mean())
+
+    return run
+
+
 def grid_vmapped():
-    images, labels = protocol.mnist_split(spec["data"], "train")
-    images, labels = jnp.array(images), jnp.array(labels, dtype=jnp.int32)
-    splits = [
-        (jnp.array(x), jnp.array(y, dtype=jnp.int32))
-        for x, y in (protocol.mnist_split(spec["data"], s) for s in ("validation", "test"))
-    ]
+    images, labels = split_of("train")
+    splits = [split_of(name) for name in ("validation", "test")]
     groups = [
         (
             group["optimizer"],
@@ -218,7 +314,8 @@ workloads = {
     "quadratic": lambda: quadratic(),
     "softmax": lambda: classifier(softmax_parameters(), softmax_logits),
     "perceptron": lambda: classifier(perceptron_parameters(), perceptron_logits),
-    "cnn": lambda: classifier(cnn_parameters(), cnn_logits),
+    "cnn": lambda: cnn_lanes() if spec["form"] == "vmap" else classifier(cnn_parameters(), cnn_logits),
+    "exercise3": lambda: exercise3(),
     "grid": lambda: grid_vmapped(),
 }
 protocol.serve(f"JAX {jax.__version__}", spec["form"], spec["threads"], workloads[spec["workload"]]())

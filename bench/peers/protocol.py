@@ -33,20 +33,22 @@ def serve(version, form, threads, run):
     """
     Answers "run N" with the seconds that `run(N)` takes; N counts chunks: epochs, or runs of exercise 1.
 
-    `run` returns (steps, loss); the first call warms up, and its loss tells whether all do the same work. A second one
-    follows for what a library decides only then, unless it would take minutes.
+    `run` returns (steps, loss), and the test accuracy where it is a whole training; the first call warms up, and its loss
+    tells whether all do the same work. A second one follows for what a library decides only then, unless it would take
+    minutes.
     """
     start = time.perf_counter()
-    _, check = run(1)
+    _, check, *_ = run(1)
     if time.perf_counter() - start < 60:
         run(1)
     print(json.dumps({"ready": True, "version": version, "form": form, "threads": threads, "check": check}), flush=True)
     for line in sys.stdin:
         chunks = int(line.split()[1])
         start = time.perf_counter()
-        steps, loss = run(chunks)
+        steps, loss, *accuracies = run(chunks)
         seconds = time.perf_counter() - start
-        print(json.dumps({"seconds": seconds, "steps": steps, "loss": loss}), flush=True)
+        sample = {"seconds": seconds, "steps": steps, "loss": loss, "accuracies": accuracies}
+        print(json.dumps(sample), flush=True)
 
 
 def mnist_split(folder, split):

@@ -8,7 +8,7 @@ import {
   planProgram,
   tasksFor,
 } from "../slalom.js";
-import { exercise2File } from "./slalomGrid.js";
+import { exercise2File } from "./slalomStudies.js";
 
 export interface CompileTimes {
   /** Opening the backend: loading and trying the matrix library. */

@@ -1,18 +1,56 @@
 /** Slalom as a contestant: compiles the workload, then runs as many chunks of steps as each line asks for. */
 import { createInterface } from "node:readline";
-import { followCpuBackend, openCommunicator } from "../slalom.js";
+import {
+  type Backend,
+  type Communicator,
+  cpuBackend,
+  cudaBackend,
+  followCpuBackend,
+  type LibraryFiles,
+  openCommunicator,
+} from "../slalom.js";
 import type { ContestantSpec, Ready, Sample, StepWork, Workload } from "../specification.js";
-import { gridRunner } from "./slalomGrid.js";
+import { recipeRunner } from "./slalomRecipe.js";
 import { stepRunner } from "./slalomSteps.js";
+import { exercise3Runner, gridRunner } from "./slalomStudies.js";
 
 /** What runs a workload. */
 export interface Runner {
   /** What the backend says of itself. */
   readonly description: string;
   readonly work?: StepWork;
-  /** Runs chunks: epochs, or runs of exercise 1; the loss is as in `Ready.check`. */
-  run(chunks: number): Promise<{ steps: number; loss: number }>;
+  /** Runs chunks: epochs, or runs of exercise 1. */
+  run(chunks: number): Promise<Ran>;
   close?(): Promise<void>;
+}
+
+export interface Ran extends Pick<Sample, "steps" | "accuracies"> {
+  /** As in `Ready.check`. */
+  readonly loss: number;
+  /** Where only a part of the call counts. */
+  readonly seconds?: number;
+}
+
+export interface Surroundings {
+  /** Of the processes that share the run; where there are several this is the first. */
+  readonly communicator?: Communicator;
+  /** How a GPU's libraries are opened. */
+  readonly files?: LibraryFiles;
+}
+
+/** Where a contestant computes; a training of several threads or processes is shared by as many ranks. */
+export function backendOf(spec: ContestantSpec, { communicator, files }: Surroundings = {}): Backend {
+  return spec.device === "cuda"
+    ? cudaBackend({
+        environment: process.env,
+        precision: spec.precision === "tf32" ? "tf32" : "float32",
+        ...(files && { files }),
+      })
+    : cpuBackend({
+        gemm: spec.gemm ?? "auto",
+        ranks: spec.threads,
+        ...(communicator && { communicator }),
+      });
 }
 
 export async function main([argument]: readonly string[]): Promise<void> {
@@ -21,7 +59,7 @@ export async function main([argument]: readonly string[]): Promise<void> {
   if (world && world.rank > 0) {
     return followCpuBackend({ gemm: spec.gemm ?? "auto", ranks: spec.threads, communicator: world });
   }
-  const runner = spec.workload === "grid" ? await gridRunner(spec) : await stepRunner(spec, world);
+  const runner = await runnerOf(spec, world);
   const { loss: check } = await runner.run(1);
   const ready: Ready & { ready: true } = {
     ready: true,
@@ -34,9 +72,26 @@ export async function main([argument]: readonly string[]): Promise<void> {
   process.stdout.write(`${JSON.stringify(ready)}\n`);
   for await (const line of createInterface({ input: process.stdin })) {
     const start = performance.now();
-    const { steps } = await runner.run(Number(line.split(" ")[1]));
-    const sample: Sample = { seconds: (performance.now() - start) / 1000, steps };
+    const { steps, accuracies, seconds } = await runner.run(Number(line.split(" ")[1]));
+    const sample: Sample = {
+      seconds: seconds ?? (performance.now() - start) / 1000,
+      steps,
+      ...(accuracies && { accuracies }),
+    };
     process.stdout.write(`${JSON.stringify(sample)}\n`);
   }
   await runner.close?.();
+}
+
+async function runnerOf(spec: Workload & ContestantSpec, world?: Communicator): Promise<Runner> {
+  switch (spec.workload) {
+    case "grid":
+      return gridRunner(spec);
+    case "exercise3":
+      return exercise3Runner(spec);
+    case "recipe":
+      return recipeRunner(spec);
+    default:
+      return stepRunner(spec, world && { communicator: world });
+  }
 }

@@ -4,9 +4,7 @@
  */
 import {
   adam,
-  type Communicator,
   convNet,
-  cpuBackend,
   type Dataset,
   type Executable,
   evaluateEntry,
@@ -27,25 +25,19 @@ import {
 } from "../slalom.js";
 import type { ContestantSpec, Workload } from "../specification.js";
 import { sumOfWork, workOf } from "../work.js";
-import type { Runner } from "./slalom.js";
+import { backendOf, type Runner, type Surroundings } from "./slalom.js";
 
 /** Steps of exercise 1: a chunk is a run from its start. */
 const exercise1Steps = 1000;
 const unlimitedSteps = 1_000_000_000;
 
-/** @param communicator of the processes that share the run; where there are several this is the first */
 export async function stepRunner(
   spec: Workload & ContestantSpec,
-  communicator?: Communicator,
+  surroundings?: Surroundings,
 ): Promise<Runner> {
   const training = await trainingOf(spec);
-  // A contestant of several threads or processes is one training shared by as many ranks.
-  const backend = cpuBackend({
-    gemm: spec.gemm ?? "auto",
-    ranks: spec.threads,
-    ...(communicator && { communicator }),
-  });
-  const program = laneProgram(training, 1, backend.ranks);
+  const backend = backendOf(spec, surroundings);
+  const program = laneProgram(training, training.lanes.length, backend.ranks);
   const executable = backend.compile(program.program);
   writeInitialValues(executable, training, program);
   const { dataset, batchSize } = training;
@@ -53,26 +45,26 @@ export async function stepRunner(
     return {
       description: backend.description,
       ...evaluationsOf(spec.evaluates, { executable, training, program, dataset }),
-      close: () => backend.close(),
+      close: async () => backend.close?.(),
     };
   }
   const batchBytes = dataset && batchSize !== "full" ? batchSize * bytesOfExample(dataset) : 0;
   return {
     description: backend.description,
-    // The floor is that of float32.
-    ...(spec.precision === undefined && {
-      work: workOf(planProgram(laneProgram(training, 1).program), stepEntry, batchBytes),
-    }),
+    // The floor is that of float32 on the processor.
+    ...(spec.precision === undefined &&
+      spec.device === undefined && {
+        work: workOf(planProgram(laneProgram(training, 1).program), stepEntry, batchBytes),
+      }),
     run: async (chunks) =>
       dataset
-        ? runEpochs(
-            executable,
-            program,
-            chunks,
-            spec.chunkSteps ?? stepsPerEpoch(dataset.train.count, batchSize),
-          )
+        ? runEpochs(executable, program, {
+            epochs: chunks,
+            perEpoch: spec.chunkSteps ?? stepsPerEpoch(dataset.train.count, batchSize),
+            lanes: training.lanes.length,
+          })
         : runFromStart(executable, training, program, chunks),
-    close: () => backend.close(),
+    close: async () => backend.close?.(),
   };
 }
 
@@ -89,23 +81,28 @@ async function trainingOf(spec: Workload & ContestantSpec): Promise<LaneTraining
       : mnist({ model: models[spec.workload as keyof typeof models]() });
   const dataset = await problem.dataset?.load();
   const choice: OptimizerChoice = spec.optimizer === "adam" ? adam(spec.settings) : sgd(spec.settings);
+  const lane = Object.fromEntries(Object.entries(choice.settings).map(([name, [value]]) => [name, value]));
   return {
     problem,
     ...(dataset && { dataset }),
     choice,
-    lanes: [Object.fromEntries(Object.entries(choice.settings).map(([name, [value]]) => [name, value]))],
+    lanes: laneRates(lane.lr, spec.lanes ?? 1).map((lr) => ({ ...lane, lr })),
     seed: 0,
     batchSize: spec.batch ?? "full",
     steps: dataset ? unlimitedSteps : exercise1Steps,
     shuffle: true,
     dtype: "float32",
-    ...(spec.precision && { precision: spec.precision }),
+    ...(spec.precision === "bfloat16" && { precision: spec.precision }),
     evaluate: spec.evaluates ? [spec.evaluates] : [],
     evaluateEvery: 1,
     recordEvery: 0,
     recordParameters: false,
   };
 }
+
+/** From a rate to twice it, as the peers spread them. */
+const laneRates = (lr: number, lanes: number): number[] =>
+  Array.from({ length: lanes }, (_, lane) => lr * (1 + lane / lanes));
 
 /** A step is the evaluation of a whole split, whose mean loss it gives. */
 function evaluationsOf(
@@ -135,11 +132,11 @@ function evaluationsOf(
   };
 }
 
+/** A step of each lane counts; the loss is the mean over the last epoch and all lanes. */
 function runEpochs(
   executable: Executable,
   { program }: LaneProgram,
-  epochs: number,
-  perEpoch: number,
+  { epochs, perEpoch, lanes }: { epochs: number; perEpoch: number; lanes: number },
 ): { steps: number; loss: number } {
   let loss = 0;
   for (let epoch = 0; epoch < epochs; epoch++) {
@@ -147,11 +144,11 @@ function runEpochs(
     for (let done = 0; done < perEpoch; ) {
       const steps = Math.min(perEpoch - done, program.traceCapacity);
       executable.run(stepEntry, steps);
-      for (const value of executable.trace(stepEntry, "loss")) loss += value / perEpoch;
+      for (const value of executable.trace(stepEntry, "loss")) loss += value / (perEpoch * lanes);
       done += steps;
     }
   }
-  return { steps: epochs * perEpoch, loss };
+  return { steps: epochs * perEpoch * lanes, loss };
 }
 
 /** Runs of exercise 1, each from the start; the loss is that of step 100. */

@@ -1,4 +1,4 @@
-/** The grid of exercise 2 as `slalom run` trains it: study, tasks of lanes, worker threads, run store. */
+/** Exercises 2 and 3 as `slalom run` trains them: study, tasks of lanes, worker threads, run store. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,23 +28,47 @@ import type { Runner } from "./slalom.js";
 /** The study of exercise 2; its first is the shuffled grid. */
 export const exercise2File = fileURLToPath(new URL("../../exercises/ex2-mnist/study.ts", import.meta.url));
 
+/** The study of exercise 3. */
+const exercise3File = fileURLToPath(new URL("../../exercises/ex3-cnn/study.ts", import.meta.url));
+
 export async function gridRunner(spec: Workload & ContestantSpec): Promise<Runner> {
-  const gemm = spec.gemm ?? "auto";
-  const workers = await openWorkers({ backend: { backend: "cpu", gemm }, count: spec.threads });
+  const runner = await studyRunner(spec, { file: exercise2File, seeds: spec.seeds! });
+  if (spec.device) return runner;
   const [study] = await loadStudies(exercise2File, { epochs: 1, seeds: spec.seeds! });
+  return { ...runner, work: await gridWork(study, spec.threads) };
+}
+
+/** One seed, with all that `slalom run` does but starting a process. */
+export const exercise3Runner = (spec: Workload & ContestantSpec): Promise<Runner> =>
+  studyRunner(spec, { file: exercise3File, seeds: 1 });
+
+/** Trains the first study of a file anew for each call, over as many epochs as that has chunks. */
+async function studyRunner(
+  { gemm = "auto", device, precision, threads }: ContestantSpec,
+  { file, seeds }: { readonly file: string; readonly seeds: number },
+): Promise<Runner> {
+  const workers = await openWorkers({
+    backend: { backend: device ?? "cpu", gemm, ...(precision === "tf32" && { tf32: true }) },
+    count: threads,
+  });
   return {
     description: workers.backend.description,
-    work: await gridWork(study, spec.threads),
     async run(epochs) {
       const root = mkdtempSync(join(tmpdir(), "slalom-bench-"));
       try {
-        const overrides = { epochs, seeds: spec.seeds! };
-        const studies = await loadStudies(exercise2File, overrides);
-        const executor = workers.executorFor(sourcesOf(exercise2File, studies, overrides)[0]);
+        const overrides = { epochs, seeds, ...(precision === "bfloat16" && { precision }) };
+        const studies = await loadStudies(file, overrides);
+        const executor = workers.executorFor(sourcesOf(file, studies, overrides)[0]);
         const { folder } = await runStudy(studies[0], { store: openStore(root), executor });
         const { runs } = loadStudy(folder);
         const steps = runs.reduce((sum, { summary }) => sum + summary!.stepsDone, 0);
-        return { steps, loss: runs.at(-1)!.rows().curve("trainLoss").value.at(-1)! };
+        const last = runs.at(-1)!;
+        const accuracy = last.summary!.final?.testAccuracy;
+        return {
+          steps,
+          loss: last.rows().curve("trainLoss").value.at(-1)!,
+          ...(accuracy !== undefined && { accuracies: [accuracy] }),
+        };
       } finally {
         rmSync(root, { recursive: true, force: true });
       }
