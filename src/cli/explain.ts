@@ -1,7 +1,8 @@
 /** `slalom explain`: what a study compiles to and how long a step should take, without training. */
 import { existsSync } from "node:fs";
+import type { Gpu } from "../backends/cuda/gpus.js";
 import { unknownName } from "../base/errors.js";
-import { explainPlan, formatExplanation, type Peaks, type PlanExplanation } from "../compile/explain.js";
+import { explainPlan, formatExplanation } from "../compile/explain.js";
 import { type Plan, type Program, planProgram } from "../compile/index.js";
 import { formatGraph } from "../graph/index.js";
 import {
@@ -14,6 +15,7 @@ import {
   type Task,
   tasksFor,
 } from "../lab/index.js";
+import type { MemoryOptions } from "../lab/memory.js";
 import { isDeterministic, laneTraining } from "../lab/tasks.js";
 import { makeBackend } from "../launch/backendChoice.js";
 import { measuredPeaks } from "../launch/rankChoice.js";
@@ -21,10 +23,20 @@ import { loadStudies, loadStudy } from "../launch/studySource.js";
 import type { Dataset } from "../learn/datasets/dataset.js";
 import { problems } from "../learn/problems/index.js";
 import { laneProgram } from "../train/index.js";
+import {
+  type CudaExplainOptions,
+  checkOptions,
+  chosenGpu,
+  cudaRemarks,
+  cudaText,
+  explained,
+  memoryOn,
+  planForCuda,
+} from "./explainCuda.js";
 import type { Output } from "./output.js";
 import { usefulWorkers } from "./training.js";
 
-export interface ExplainOptions {
+export interface ExplainOptions extends CudaExplainOptions {
   /** Which optimizer of the study; its first by default, `sgd` for a problem. */
   readonly optimizer?: string;
   /** Print the graphs of the entries as well. */
@@ -33,23 +45,27 @@ export interface ExplainOptions {
 
 /** @param what a study file, or the name of a built-in problem */
 export async function explain(what: string, options: ExplainOptions, output: Output): Promise<void> {
+  checkOptions(options);
+  const gpu = options.backend === "cuda" ? chosenGpu(options.gpu, process.env) : undefined;
   const asked = await studyFor(what, options);
   // Of one rank, which tells the noise of gradients by micro-batches alone.
   const study = { ...asked, gradientNoise: asked.gradientNoise && asked.microBatch !== undefined };
   const dataset = await study.problem.dataset?.load();
-  const { task, memory } = await largestTask(study, dataset, options.optimizer);
+  const { task, memory } = await largestTask(study, dataset, options.optimizer, {
+    workers: gpu ? 1 : usefulWorkers([study]),
+    backend: gpu ? memoryOn(gpu) : await makeBackend({ backend: "cpu", gemm: "auto" }),
+    available: availableMemory({ environment: process.env }),
+  });
   const { program } = laneProgram(laneTraining(study, dataset, task), task.configurations.length);
   const started = performance.now();
-  const plan = planProgram(program);
+  const plan = gpu ? planForCuda(program) : planProgram(program);
   const planTimeMs = performance.now() - started;
-  const peaks = measuredPeaks();
-  const explanation = explainPlan(plan, peaks);
+  const explanation = gpu ? forGpu(plan, gpu, options, output) : forCpu(plan);
   const graphs = options.graph ? graphsOf(program) : undefined;
   output.result({
     study: study.name,
-    ...explanation,
+    ...explanation.result,
     memory,
-    peaks,
     planTimeMs,
     kernels: kernelCounts(plan),
     graphs,
@@ -60,9 +76,36 @@ export async function explain(what: string, options: ExplainOptions, output: Out
     `${output.style.bold(`${study.problem.name}, ${label}`)}: ${lanes} lane${lanes === 1 ? "" : "s"}, planned in ${planTimeMs.toFixed(0)} ms`,
   );
   for (const [name, graph] of Object.entries(graphs ?? {})) output.text(`\ngraph of "${name}":\n${graph}`);
-  output.text(`\n${formatExplanation(explanation)}\n`);
+  output.text(`\n${explanation.text}\n`);
   output.text(`${memoryTable(memory)}\n`);
-  output.text(output.style.dim(remarks(explanation, peaks, study, options)));
+  output.text(output.style.dim([explanation.remark, ...remarks(plan, study, options)].join("\n")));
+}
+
+/** A plan explained: for programs, for people, and where the figures come from. */
+interface Explained {
+  readonly result: object;
+  readonly text: string;
+  readonly remark: string;
+}
+
+function forCpu(plan: Plan): Explained {
+  const peaks = measuredPeaks();
+  const explanation = explainPlan(plan, peaks);
+  return {
+    result: { ...explanation, peaks },
+    text: formatExplanation(explanation),
+    remark: `Predicted from what one thread of this machine was just measured at: products ${peaks.gemmGflops.toFixed(0)} GFLOP/s, loops ${peaks.loopGflops.toFixed(0)} GFLOP/s, memory ${peaks.bandwidthGBs.toFixed(1)} GB/s, each kernel bound by the slower of arithmetic and traffic; what stays in a cache is faster.`,
+  };
+}
+
+function forGpu(plan: Plan, gpu: Gpu, options: ExplainOptions, output: Output): Explained {
+  const explanation = explained(plan, gpu, options);
+  const { source: _source, ...result } = explanation;
+  return {
+    result: { name: plan.name, ...result },
+    text: cudaText(explanation, plan, output),
+    remark: cudaRemarks(gpu, options),
+  };
 }
 
 async function studyFor(what: string, { optimizer = "sgd" }: ExplainOptions): Promise<Study> {
@@ -83,22 +126,19 @@ async function largestTask(
   study: Study,
   dataset: Dataset | undefined,
   optimizer: string | undefined,
+  options: MemoryOptions,
 ): Promise<{ task: Task; memory: StudyMemory }> {
   const ids = study.optimizers.map((one) => one.optimizer.id);
   const choice = optimizer === undefined ? 0 : ids.indexOf(optimizer);
   if (choice < 0) throw unknownName(`optimizer of "${study.name}"`, optimizer ?? "", ids);
-  const workers = usefulWorkers([study]);
+  const { workers } = options;
   const seeds = isDeterministic(study, dataset) ? study.seeds.slice(0, 1) : study.seeds;
   const runs = configurationsOf(study, dataset, seeds, "cpu");
   const { tasks, memory } = fittingTasks(
     study,
     dataset,
     (maxLanes) => tasksFor(runs, { workers, maxLanes }).filter((task) => task.choice === choice),
-    {
-      workers,
-      backend: await makeBackend({ backend: "cpu", gemm: "auto" }),
-      available: availableMemory({ environment: process.env }),
-    },
+    options,
   );
   return { task: tasks[0], memory: memory! };
 }
@@ -117,15 +157,12 @@ const graphsOf = ({ entries }: Program): Record<string, string> =>
 const kernelCounts = ({ entries }: Plan): Record<string, number> =>
   Object.fromEntries(Object.entries(entries).map(([name, { kernels }]) => [name, kernels.length]));
 
-function remarks(explanation: PlanExplanation, peaks: Peaks, study: Study, options: ExplainOptions): string {
+function remarks({ entries }: Plan, study: Study, options: ExplainOptions): string[] {
   const others = study.optimizers.slice(1).map((choice) => choice.optimizer.id);
   return [
-    `Predicted from what one thread of this machine was just measured at: products ${peaks.gemmGflops.toFixed(0)} GFLOP/s, loops ${peaks.loopGflops.toFixed(0)} GFLOP/s, memory ${peaks.bandwidthGBs.toFixed(1)} GB/s, each kernel bound by the slower of arithmetic and traffic; what stays in a cache is faster.`,
     ...(options.optimizer === undefined && others.length > 0
       ? [`Other programs of this study: ${others.map((id) => `--optimizer ${id}`).join(", ")}.`]
       : []),
-    ...(options.graph
-      ? []
-      : [`The graph of each entry (${explanation.entries.map(({ name }) => name).join(", ")}): --graph.`]),
-  ].join("\n");
+    ...(options.graph ? [] : [`The graph of each entry (${Object.keys(entries).join(", ")}): --graph.`]),
+  ];
 }

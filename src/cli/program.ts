@@ -267,7 +267,18 @@ function explain(): Command {
       "-O, --optimizer <name>",
       "which optimizer's program (default: the study's first; sgd for a problem)",
     )
-    .option("--graph", "the graphs that were compiled as well", false);
+    .option("--graph", "the graphs that were compiled as well", false)
+    .addOption(
+      new Option("--backend <name>", "for whom; cuda needs no GPU for this")
+        .choices(["cpu", "cuda"])
+        .default("cpu"),
+    )
+    .option(
+      "--gpu <name>",
+      "with cuda: whose data sheet a forecast is from (default: the GPU that is here, or H100)",
+    )
+    .option("--tf32", "with cuda: products of float32 by tensor cores")
+    .option("--own-kernels", "with cuda: as without cuBLASLt and cuDNN", false);
   common(command);
   example(command, "slalom explain mnist-softmax --optimizer adam");
   return command.action(async (what: string, options: Common & ExplainOptions) => {

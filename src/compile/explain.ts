@@ -125,7 +125,7 @@ const shortened = (name: string): string =>
   name.length > longestName ? `${name.slice(0, longestName - 3)}...` : name;
 
 function explainKernel(plan: Plan, kernel: Kernel, peaks: Peaks): KernelExplanation {
-  const counted = count(plan, kernel);
+  const counted = countKernel(plan, kernel);
   const gflops =
     kernel.kind === "gemm" || kernel.kind === "convolution" ? peaks.gemmGflops : peaks.loopGflops;
   const arithmeticS = counted.flops / (gflops * 1e9);
@@ -139,9 +139,13 @@ function explainKernel(plan: Plan, kernel: Kernel, peaks: Peaks): KernelExplanat
   };
 }
 
+/** Of a plan, what counting needs. */
+type Counting = Pick<Plan, "buffers" | "ranks" | "processes">;
+
 type Counted = Pick<KernelExplanation, "shape" | "flops" | "bytes">;
 
-function count(plan: Plan, kernel: Kernel): Counted {
+/** Arithmetic and traffic of one call. */
+export function countKernel(plan: Counting, kernel: Kernel): Counted {
   switch (kernel.kind) {
     case "gemm":
       return countGemm(kernel);
@@ -197,7 +201,7 @@ function countConvolution(kernel: ConvolutionKernel): Counted {
   };
 }
 
-function countAllReduce({ buffers, processes }: Plan, kernel: AllReduceKernel): Counted {
+function countAllReduce({ buffers, processes }: Counting, kernel: AllReduceKernel): Counted {
   const sizes = kernel.buffers.map((buffer) => buffers[buffer]);
   const elements = sum(sizes.map(({ shape }) => sizeOf(shape)));
   const shape = `${elements} over ${processes} processes`;
@@ -223,7 +227,7 @@ function countPool(kernel: PoolKernel): Counted {
   };
 }
 
-function countScatter(plan: Plan, kernel: ScatterAddKernel): Counted {
+function countScatter(plan: Counting, kernel: ScatterAddKernel): Counted {
   const { outer, count: rows, extent, inner, dtype, indices } = kernel;
   const updates = outer * rows * inner;
   return {
@@ -235,7 +239,7 @@ function countScatter(plan: Plan, kernel: ScatterAddKernel): Counted {
   };
 }
 
-function countLoop(plan: Plan, { extents, reduced, body, stores, reductions }: LoopKernel): Counted {
+function countLoop(plan: Counting, { extents, reduced, body, stores, reductions }: LoopKernel): Counted {
   const iterations = sizeOf(extents);
   const isArithmetic = (op: string): boolean => !["load", "literal", "index", "gather", "cast"].includes(op);
   const operations = body.filter(({ op }) => isArithmetic(op)).length + reductions.length;
@@ -270,9 +274,9 @@ const sum = (values: Iterable<number>): number => [...values].reduce((total, val
 /** "640 B", "1.6 MB". */
 export const formatBytes = (bytes: number): string => scaled(bytes, 1000, ["B", "kB", "MB", "GB", "TB"]);
 
-const formatFlops = (flops: number): string => scaled(flops, 1000, ["", "k", "M", "G", "T"]);
+export const formatFlops = (flops: number): string => scaled(flops, 1000, ["", "k", "M", "G", "T"]);
 
-const formatTime = (seconds: number): string =>
+export const formatTime = (seconds: number): string =>
   seconds < 1e-3
     ? `${(seconds * 1e6).toFixed(seconds < 1e-5 ? 2 : 0)} us`
     : `${(seconds * 1e3).toFixed(2)} ms`;

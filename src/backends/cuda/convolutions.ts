@@ -21,6 +21,12 @@ export function cudnnConvolutions(cudnn: Cudnn, precision: ProductPrecision): Co
   };
 }
 
+/** Whether it is asked: of other paddings, and of float64, it has none; it refuses tensors without elements. */
+export function suitsCudnn({ dtype, sizes, attributes }: ConvolutionKernel): boolean {
+  const isSymmetric = attributes.padding.every(([before, after]) => before === after);
+  return dtype === "float32" && isSymmetric && sizeOf(Object.values(sizes)) > 0;
+}
+
 function prepare(
   cudnn: Cudnn,
   precision: ProductPrecision,
@@ -29,9 +35,7 @@ function prepare(
 ): LibraryCall | undefined {
   const { computes, sizes, attributes, lanes, bias, relu } = kernel;
   const { padding, stride, dilation, groups } = attributes;
-  const isSymmetric = padding.every(([before, after]) => before === after);
-  // Of other paddings, and of float64, it has none; it refuses tensors without elements.
-  if (kernel.dtype !== "float32" || !isSymmetric || sizeOf(Object.values(sizes)) === 0) return undefined;
+  if (!suitsCudnn(kernel)) return undefined;
   const isRounded = attributes.precision !== undefined;
   const found = cudnn.convolution({
     computes,

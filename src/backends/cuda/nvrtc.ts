@@ -3,6 +3,7 @@ import { SlalomError } from "../../base/errors.js";
 import { NativeMemory } from "../../native/memory.js";
 import { bind } from "./bind.js";
 import type { DeviceFacts } from "./driver.js";
+import { type KernelResources, resourcesIn } from "./kernelResources.js";
 import { type FoundLibrary, libraryVersion } from "./libraries.js";
 
 export const nvrtcPrototypes = {
@@ -31,6 +32,14 @@ export interface Compiler {
    * @throws SlalomError "internal" with the compiler's log for a source that it refuses
    */
   compile(source: string, target: Target, program: string): Uint8Array;
+}
+
+export interface Inspector {
+  /**
+   * What each kernel of a source takes on an architecture.
+   * @throws SlalomError as `compile` does
+   */
+  resources(source: string, architecture: number, program: string): Map<string, KernelResources>;
 }
 
 /** Machine code for one architecture, or PTX, from which a newer driver makes it. */
@@ -65,7 +74,7 @@ export const compileOptions = ({ kind, architecture }: Target): string[] => [
 ];
 
 /** @throws SlalomError "library" for a library that is too old */
-export function openCompiler(library: FoundLibrary): Compiler {
+export function openCompiler(library: FoundLibrary): Compiler & Inspector {
   const functions = bind(library.native, library.title, nvrtcPrototypes);
   const title = `${library.title} ${libraryVersion(library)}`;
   const explained = (code: number): string => `${String(functions.nvrtcGetErrorString(code))} (${code})`;
@@ -84,30 +93,51 @@ export function openCompiler(library: FoundLibrary): Compiler {
     call(content, program, address);
     return new Uint8Array(buffer, 0, bytes);
   };
+  /** What `take` makes of a compiled program. */
+  const compiled = <T>(
+    source: string,
+    name: string,
+    options: readonly string[],
+    take: (memory: NativeMemory, program: bigint) => T,
+  ): T => {
+    const memory = new NativeMemory(library.native);
+    const handle = memory.bytes(8);
+    call("nvrtcCreateProgram", handle.address, source, `${name}.cu`, 0, 0, 0);
+    const program = new BigUint64Array(handle.buffer)[0];
+    try {
+      const texts = options.map((option) => memory.text(option));
+      const code = Number(functions.nvrtcCompileProgram(program, texts.length, memory.words(texts)));
+      if (code !== 0) {
+        const log = read(memory, program, "nvrtcGetProgramLogSize", "nvrtcGetProgramLog");
+        throw refused(`${title} does not compile program ${name}: ${explained(code)}`, log);
+      }
+      return take(memory, program);
+    } finally {
+      functions.nvrtcDestroyProgram(handle.address);
+    }
+  };
   return {
     title,
     architectures: architecturesOf(call, new NativeMemory(library.native)),
-    compile(source, target, name) {
-      const memory = new NativeMemory(library.native);
-      const handle = memory.bytes(8);
-      call("nvrtcCreateProgram", handle.address, source, `${name}.cu`, 0, 0, 0);
-      const program = new BigUint64Array(handle.buffer)[0];
-      try {
-        const options = compileOptions(target).map((option) => memory.text(option));
-        const code = Number(functions.nvrtcCompileProgram(program, options.length, memory.words(options)));
-        if (code !== 0) {
-          const log = read(memory, program, "nvrtcGetProgramLogSize", "nvrtcGetProgramLog");
-          throw refused(`${title} does not compile program ${name}: ${explained(code)}`, log);
-        }
-        return target.kind === "cubin"
+    compile: (source, target, name) =>
+      compiled(source, name, compileOptions(target), (memory, program) =>
+        target.kind === "cubin"
           ? read(memory, program, "nvrtcGetCUBINSize", "nvrtcGetCUBIN")
-          : read(memory, program, "nvrtcGetPTXSize", "nvrtcGetPTX");
-      } finally {
-        functions.nvrtcDestroyProgram(handle.address);
-      }
-    },
+          : read(memory, program, "nvrtcGetPTXSize", "nvrtcGetPTX"),
+      ),
+    resources: (source, architecture, name) =>
+      compiled(
+        source,
+        name,
+        [...compileOptions({ kind: "cubin", architecture }), "--ptxas-options=-v"],
+        (memory, program) =>
+          resourcesIn(textOf(read(memory, program, "nvrtcGetProgramLogSize", "nvrtcGetProgramLog"))),
+      ),
   };
 }
+
+/** A string of C. */
+const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes).replaceAll("\0", "");
 
 function architecturesOf(
   call: (name: keyof typeof nvrtcPrototypes, ...args: bigint[]) => void,
@@ -124,5 +154,5 @@ function architecturesOf(
 const refused = (what: string, log: Uint8Array): SlalomError =>
   new SlalomError(
     "internal",
-    `${what} (a bug in Slalom: please report it with what follows).\n${new TextDecoder().decode(log).replaceAll("\0", "").trimEnd()}`,
+    `${what} (a bug in Slalom: please report it with what follows).\n${textOf(log).trimEnd()}`,
   );

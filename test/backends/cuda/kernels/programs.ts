@@ -3,8 +3,16 @@ import fc from "fast-check";
 import type { Program } from "../../../../src/compile/program.js";
 import * as f from "../../../../src/graph/index.js";
 import type { OperationName } from "../../../../src/graph/tensor.js";
+import { sourceOf } from "../../../../src/learn/datasets/dataset.js";
+import { classification } from "../../../../src/learn/datasets/index.js";
+import { convNet } from "../../../../src/learn/models/index.js";
+import { adam } from "../../../../src/learn/optimizers/index.js";
+import { classificationProblem } from "../../../../src/learn/problems/index.js";
+import { type LaneTraining, laneProgram } from "../../../../src/train/index.js";
 import { grad, withProductPrecision } from "../../../../src/transform/index.js";
+import { integersFrom } from "../../../support/numbers.js";
 import { operationCases } from "../../../support/operationCases.js";
+import { lanesOf } from "../../../train/support.js";
 
 /** A program for each operation and dtype. */
 export function operationPrograms(): Program[] {
@@ -172,4 +180,32 @@ export function largeProgram(): Program {
     },
     traceCapacity: 3,
   };
+}
+
+/** The step of exercise 3's network with Adam, on so many random images at a time. */
+export function exercise3Program(batchSize: number, lanes: number, precision?: "bfloat16"): Program {
+  const count = 2 * batchSize;
+  const next = integersFrom(1);
+  const data = Uint8Array.from({ length: count * 28 * 28 }, () => next() % 256);
+  const targets = Uint8Array.from({ length: count }, (_, n) => n % 10);
+  const inputs = { shape: [count, 28, 28, 1], dtype: "uint8" as const, data };
+  const dataset = classification({ name: "images", inputs, targets, classes: 10, scale: 1 / 255 });
+  const choice = adam({ lr: Array.from({ length: lanes }, (_, lane) => 1e-4 * (lane + 1)) });
+  const training: LaneTraining = {
+    problem: classificationProblem({ dataset: sourceOf(dataset), model: convNet() }),
+    dataset,
+    choice,
+    lanes: lanesOf(choice),
+    seed: 1,
+    batchSize,
+    steps: 100,
+    shuffle: true,
+    dtype: "float32",
+    ...(precision && { precision }),
+    evaluate: [],
+    evaluateEvery: 100,
+    recordEvery: 1,
+    recordParameters: false,
+  };
+  return laneProgram(training, lanes).program;
 }
