@@ -53,6 +53,9 @@ export function formatTime(seconds: number): string {
   return seconds < 1 ? `${formatNumber(seconds * 1e3)} ms` : `${formatNumber(seconds)} s`;
 }
 
+/** Rows as lines of text. */
+export const formatTable = (rows: readonly (readonly string[])[]): string => aligned(rows).join("\n");
+
 /** Columns under their headings; the first to the left, the others to the right. */
 export function aligned(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));

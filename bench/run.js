@@ -3,8 +3,12 @@ import { createJiti } from "jiti";
 
 /** Programs that the benchmarks start in processes of their own, the profiler, and the table of stored runs; without a name: all cases. */
 const programs = ["slalom", "allReduce", "threadSums", "roofs", "compile", "profile", "table"];
-/** The benchmarks on a GPU, and where the time of a step goes there. */
-const cudaPrograms = { cuda: "./cuda/bench.ts", cudaProfile: "./cuda/profile.ts" };
+/** The benchmarks on a GPU, where the time of a step goes there, and what its kernels take, which needs none. */
+const cudaPrograms = {
+  cuda: "./cuda/bench.ts",
+  cudaProfile: "./cuda/profile.ts",
+  cudaKernels: "./cuda/kernels.ts",
+};
 const [first, ...rest] = process.argv.slice(2);
 const program = programs.includes(first) ? `./programs/${first}.ts` : cudaPrograms[first];
 

@@ -10,13 +10,22 @@ export { convolutionSpec } from "../dist/backends/cpu/libraryCalls.js";
 export { MemoryPool } from "../dist/backends/cpu/memoryPool.js";
 export { Followers } from "../dist/backends/cpu/ranks/followers.js";
 export { createSharedMemory, detectFeatures } from "../dist/backends/cpu/wasm/index.js";
+export { type CudaEntryExplanation, explainCuda } from "../dist/backends/cuda/explain.js";
+export { gpus } from "../dist/backends/cuda/gpus.js";
 export { cudaBackend } from "../dist/backends/cuda/index.js";
-export { type LibraryFiles, systemFiles } from "../dist/backends/cuda/libraries.js";
+export type { KernelResources } from "../dist/backends/cuda/kernelResources.js";
+export {
+  findLibrary,
+  type LibraryFiles,
+  libraryPlaces,
+  systemFiles,
+} from "../dist/backends/cuda/libraries.js";
+export { openCompiler } from "../dist/backends/cuda/nvrtc.js";
 export { type Communicator, openCommunicator } from "../dist/collectives/index.js";
 export { findMpi } from "../dist/collectives/mpi/library.js";
 export { mpirunOf } from "../dist/collectives/mpi/probe.js";
 export type { Backend, Executable } from "../dist/compile/backend.js";
-export { explainPlan, type KernelExplanation } from "../dist/compile/explain.js";
+export { explainPlan, formatBytes, type KernelExplanation } from "../dist/compile/explain.js";
 export { type Kernel, type Plan, type PlanEntry, planProgram } from "../dist/compile/index.js";
 export { kernelEffects } from "../dist/compile/kernelEffects.js";
 export * from "../dist/index.js";
@@ -26,7 +35,7 @@ export { loadStudies, sourcesOf } from "../dist/launch/studySource.js";
 export { openWorkers } from "../dist/launch/threads.js";
 export type { Dataset } from "../dist/learn/datasets/dataset.js";
 export type { OptimizerChoice } from "../dist/learn/optimizers/optimizer.js";
-export type { NativeFunction, NativeLibrary } from "../dist/native/library.js";
+export { type NativeFunction, type NativeLibrary, openLibrary } from "../dist/native/library.js";
 export { NativeMemory } from "../dist/native/memory.js";
 export { loadStudy } from "../dist/runs/index.js";
 export {

@@ -28,7 +28,7 @@ export interface CudaEntryExplanation extends Forecast {
 
 export interface CommandExplanation extends Forecast {
   readonly command: EmittedCommand["kind"];
-  /** Launches, or calls of a library with our kernels around them. */
+  /** Launches, or calls of a library with our kernels around them; a sum over ranks is one where it begins. */
   readonly nodes: number;
   /** Of a launch: its name in the source, blocks, threads of each, and their dynamic shared memory. */
   readonly launch?: {
@@ -136,6 +136,9 @@ function kernelsOf(command: EmittedCommand): readonly Kernel[] {
       return [command.product];
     case "convolution":
       return [command.convolution];
+    case "beginSum":
+    case "finishSum":
+      return [command.sum];
   }
 }
 
@@ -147,6 +150,10 @@ function nodesOf(command: EmittedCommand): number {
       return nodesOfProduct(command.product);
     case "convolution":
       return nodesOfConvolution(command.convolution);
+    case "beginSum":
+      return 1;
+    case "finishSum":
+      return 0;
   }
 }
 
