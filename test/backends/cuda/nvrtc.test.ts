@@ -1,6 +1,8 @@
 /** Compiling for a device, and compiled programs on disk; with real ones where SLALOM_TEST_NVRTC names their files. */
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
 import { withCache } from "../../../src/backends/cuda/compileCache.js";
 import type { DeviceFacts } from "../../../src/backends/cuda/driver.js";
@@ -8,6 +10,7 @@ import { libraryKernelSource, libraryKernels } from "../../../src/backends/cuda/
 import { type Compiler, openCompiler, targetFor } from "../../../src/backends/cuda/nvrtc.js";
 import { openLibrary } from "../../../src/native/library.js";
 import { temporaryFolder } from "../../launch/support.js";
+import { root as packageFolder } from "../../support/sources.js";
 import { fakeFacts } from "./fakeDriver.js";
 
 const folder = temporaryFolder();
@@ -63,6 +66,82 @@ describe("the cache", () => {
     expect(compile("a")).toEqual({ text: "code of a", compiled: 0 });
     for (const path of paths) writeFileSync(path, "");
     expect(compile("a")).toEqual({ text: "code of a", compiled: 1 });
+  });
+
+  test("holds no more bytes than it may: what was used least recently goes", () => {
+    const small = join(folder.path, "small");
+    mkdirSync(small);
+    // Each image has 9 bytes, and 32 in front of them.
+    const of = (source: string): number => {
+      compiled = 0;
+      withCache(compiler, small, 3 * 41).compile(source, target, "program");
+      return compiled;
+    };
+    const files = (): string[] => readdirSync(small).map((name) => join(small, name));
+    const age = (path: string, minutes: number): void => {
+      const then = new Date(Date.now() - 60_000 * minutes);
+      utimesSync(path, then, then);
+    };
+    const ages = new Map([
+      ["a", 30],
+      ["b", 20],
+      ["c", 10],
+    ]);
+    for (const [source, minutes] of ages) {
+      const before = files();
+      expect(of(source)).toBe(1);
+      for (const path of files()) if (!before.includes(path)) age(path, minutes);
+    }
+    // Used now, it is the newest.
+    expect(of("a")).toBe(0);
+    const [mine] = files();
+    writeFileSync(`${mine}.0123.aside`, "");
+    writeFileSync(`${mine}.4567.aside`, "");
+    age(`${mine}.4567.aside`, 120);
+    writeFileSync(join(small, "notes.txt"), "");
+    expect(of("d")).toBe(1);
+    expect(files().filter((path) => path.endsWith(".cubin"))).toHaveLength(3);
+    // What another process may still be writing stays, and so does what is not ours.
+    expect(
+      files()
+        .filter((path) => /\.aside$|notes/.test(path))
+        .map((path) => path.slice(-11)),
+    ).toEqual(expect.arrayContaining([".0123.aside", "l/notes.txt"]));
+    expect(files().some((path) => path.includes("4567"))).toBe(false);
+    expect(["a", "c", "d"].map(of)).toEqual([0, 0, 0]);
+    expect(of("b")).toBe(1);
+  });
+
+  test("keeps the newest program, however large it is", () => {
+    const tiny = join(folder.path, "tiny");
+    const cached = withCache(compiler, tiny, 10);
+    for (const source of ["a", "b"]) cached.compile(source, target, "program");
+    compiled = 0;
+    cached.compile("b", target, "program");
+    expect(compiled).toBe(0);
+    expect(readdirSync(tiny)).toHaveLength(1);
+  });
+
+  test("gives what it should while several processes fill and trim it", async () => {
+    const shared = join(folder.path, "shared");
+    const script = `
+      import { withCache } from ${JSON.stringify(join(packageFolder, "dist/backends/cuda/compileCache.js"))};
+      const compiler = { title: "", architectures: [], compile: (source) => new TextEncoder().encode("code of " + source) };
+      const cached = withCache(compiler, ${JSON.stringify(shared)}, 5 * 41);
+      const target = { kind: "cubin", architecture: 80 };
+      for (let n = 0; n < 300; n++) {
+        const source = String((n * 7 + process.pid) % 10);
+        const text = new TextDecoder().decode(cached.compile(source, target, "program"));
+        if (text !== "code of " + source) throw new Error(text);
+      }`;
+    const run = promisify(execFile);
+    const started = [1, 2, 3].map(() => run(process.execPath, ["--input-type=module", "-e", script]));
+    await Promise.all(started);
+    const names = readdirSync(shared);
+    expect(names.every((name) => name.endsWith(".cubin"))).toBe(true);
+    // Each of them leaves at most one beside what is allowed.
+    expect(names.length).toBeGreaterThan(0);
+    expect(names.length).toBeLessThanOrEqual(5 + 3);
   });
 
   test("does without a folder that can't be written", () => {
