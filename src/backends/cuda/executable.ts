@@ -155,8 +155,8 @@ export class CudaExecutable implements Executable {
       return;
     }
     const { sums } = travelling;
-    sums.check();
     try {
+      sums.check();
       if (!this.isTriedOut) {
         travelling.tryOut();
         this.waitFor(this.alone);

@@ -311,8 +311,11 @@ class FakeContext implements DeviceContext {
   }
 
   endCapture(stream: Handle): Handle {
-    const [held] = this.noted("cuStreamEndCapture", ["stream", stream]);
-    return this.take("graph", { graph: held.stream!.end() });
+    const held = this.get("stream", stream);
+    // It is at an end, even where the call fails.
+    const graph = held.stream!.end();
+    this.note("cuStreamEndCapture", held.label);
+    return this.take("graph", { graph });
   }
 
   destroyGraph(graph: Handle): void {

@@ -56,11 +56,15 @@ export function fakeNcclOn(
   let handle = 0x5000n;
   let ids = 0;
   let depth = 0;
+  /** Made in the present group; one that fails makes none. */
+  let connected: bigint[] = [];
+  let groupFails = false;
   let inGroup: { readonly communicator: bigint; readonly stream: bigint; readonly addition: Addition }[] = [];
   const noted = (line: string, act: () => void = () => {}): number => {
     driver.calls.push(line);
     const code = failing(line);
     if (code === 0) act();
+    else groupFails = true;
     return code;
   };
   const rankOf = (communicator: unknown): Rank => {
@@ -71,6 +75,9 @@ export function fakeNcclOn(
   const endGroup = (): void => {
     const calls = inGroup;
     inGroup = [];
+    if (groupFails) for (const one of connected) ranks.delete(one);
+    connected = [];
+    if (groupFails) return;
     for (const communicator of new Set(calls.map((call) => call.communicator))) {
       const own = calls.filter((call) => call.communicator === communicator);
       const { device, stream } = driver.stream(own[0].stream);
@@ -99,18 +106,19 @@ export function fakeNcclOn(
             const world = worlds.get(key) ?? { size: Number(size), sums: [], come: [] };
             worlds.set(key, world);
             ranks.set(++handle, { world, rank: Number(rank), device: driver.current });
+            connected.push(handle);
             lib.setWord(at, handle);
           },
         );
       },
       ncclGroupStart: () => {
-        depth++;
-        return 0;
+        if (depth++ === 0) groupFails = false;
+        return noted("ncclGroupStart");
       },
       ncclGroupEnd: () => {
         if (--depth < 0) throw new Error("a group that was not begun");
         endGroup();
-        return 0;
+        return noted("ncclGroupEnd");
       },
       ncclAllReduce: (from, to, count, type, operation, communicator, stream) => {
         const { rank, device } = rankOf(communicator);
