@@ -82,7 +82,7 @@ describe("slalom doctor on CUDA", () => {
       NVRTC was not found: libnvrtc.so.13 is for CUDA 13.0, and the NVIDIA driver runs CUDA 12.4; the cuda backend can't be used. pip install nvidia-cuda-nvrtc (CUDA 13; nvidia-cuda-nvrtc-cu12 for a driver of CUDA 12)
       cuBLASLt was not found; matrix products are computed by our own kernels. pip install nvidia-cublas (CUDA 13; nvidia-cublas-cu12 for a driver of CUDA 12)
       cuDNN was not found; convolutions are computed by our own kernels. pip install nvidia-cudnn-cu13 (nvidia-cudnn-cu12 for a driver of CUDA 12)
-      NCCL was not found; nothing is lost, as no training uses several GPUs yet. pip install nvidia-nccl-cu13 (nvidia-nccl-cu12 for a driver of CUDA 12)
+      NCCL was not found; a training runs on one GPU. pip install nvidia-nccl-cu13 (nvidia-nccl-cu12 for a driver of CUDA 12)
       device  name                   compute capability  memory                 state
       0       NVIDIA A100-SXM4-40GB  8.0                 42.3 GB, 41.8 GB free  works"
     `);

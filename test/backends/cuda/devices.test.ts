@@ -296,7 +296,9 @@ describe("errors", () => {
     const program = backend.compile(summing);
     program.run("step");
     nccl.asyncError = 6;
-    expect(() => program.run("step")).toThrowErrorMatchingInlineSnapshot(`[SlalomError: program summing, entry step: NCCL at libnccl.so.2: rank 0 on device 0 (Test GPU) failed with remote process exited or there was a network error (6). A GPU of another process is lost, or its process ended: what that said is the cause. Interrupted studies go on from their checkpoints.]`);
+    expect(() => program.run("step")).toThrowErrorMatchingInlineSnapshot(
+      `[SlalomError: program summing, entry step: NCCL at libnccl.so.2: rank 0 on device 0 (Test GPU) failed with remote process exited or there was a network error (6). A GPU of another process is lost, or its process ended: what that said is the cause. Interrupted studies go on from their checkpoints.]`,
+    );
     expect(nccl.live()).toBe(0);
   });
 
@@ -306,7 +308,9 @@ describe("errors", () => {
       refusing: (line) => (refuses && line.startsWith("ncclCommInitRank 1") ? 1 : 0),
     });
     const program = backend.compile(summing);
-    expect(() => program.run("step")).toThrowErrorMatchingInlineSnapshot(`[SlalomError: program summing, entry step: NCCL at libnccl.so.2: ncclCommInitRank failed with unhandled cuda error (run with NCCL_DEBUG=INFO for details) (1). Set NCCL_DEBUG=WARN to be told why; it may be the driver, the links between the GPUs (\`slalom doctor\` shows them), or too little shared memory (--shm-size of a container).]`);
+    expect(() => program.run("step")).toThrowErrorMatchingInlineSnapshot(
+      `[SlalomError: program summing, entry step: NCCL at libnccl.so.2: ncclCommInitRank failed with unhandled cuda error (run with NCCL_DEBUG=INFO for details) (1). Set NCCL_DEBUG=WARN to be told why; it may be the driver, the links between the GPUs (\`slalom doctor\` shows them), or too little shared memory (--shm-size of a container).]`,
+    );
     refuses = false;
     program.write("x", [1, 2, 3]);
     program.run("step");

@@ -151,6 +151,53 @@ describe("the backend", () => {
     );
   });
 
+  test("says what its ranks are: devices, of several processes, or parts of one for tests", () => {
+    const nccl = fakeNccl("libnccl.so.2");
+    const other = { ...gpu, name: "NVIDIA H100", capability: [9, 0] } as const;
+    const one = "compute capability 8.0, driver for CUDA 12.4, NVRTC 12.4, own products, own convolutions";
+    const two = started({ gpus: [gpu, gpu, other] }, [nvrtc, nccl], { devices: [1, 0] });
+    expect(two).toMatchObject({ ranks: 2, processes: 2 });
+    expect(two.description).toBe(`cuda (2 x NVIDIA A100-SXM4-40GB, ${one}, NCCL 2.21.5, 2 ranks)`);
+    const unlike = started({ gpus: [gpu, gpu, other] }, [nvrtc, nccl], { devices: [1, 2] });
+    expect(unlike.description).toContain(
+      "cuda (NVIDIA A100-SXM4-40GB and NVIDIA H100, compute capability 8.0 and 9.0,",
+    );
+    const communicator = { rank: 1, size: 3 };
+    const world = started({ gpus: [gpu] }, [nvrtc, nccl], { communicator });
+    expect(world).toMatchObject({ ranks: 3, processes: 3 });
+    expect(world.description).toBe(`cuda (NVIDIA A100-SXM4-40GB, ${one}, NCCL 2.21.5, 3 ranks, 3 processes)`);
+    const logical = started({ gpus: [gpu] }, [nvrtc], { logicalRanks: 2 });
+    expect(logical).toMatchObject({ ranks: 2, processes: 2 });
+    expect(logical.description).toBe(
+      `cuda (NVIDIA A100-SXM4-40GB, ${one}, 2 logical ranks on one GPU, for tests)`,
+    );
+    expect(started({ gpus: [gpu] }, [nvrtc], { communicator: { rank: 0, size: 1 } })).toMatchObject({
+      ranks: 1,
+    });
+  });
+
+  test("is refused with fewer devices than asked for, without NCCL, and with logical ranks on several", () => {
+    const gpus = [gpu, gpu];
+    expect(() => started({ gpus }, [nvrtc], { devices: [0, 1, 2] })).toThrowErrorMatchingInlineSnapshot(`[SlalomError: cuda: received devices 0, 1, 2, and 2 are visible; expected 0 to 1. CUDA_VISIBLE_DEVICES says which are; \`slalom doctor\` lists them.]`);
+    expect(() => started({ gpus }, [nvrtc], { devices: [0, 1] })).toThrowErrorMatchingInlineSnapshot(`
+      [SlalomError: cuda: NCCL was not found; expected one of these files to load:
+        libnccl.so.2: cannot open shared object file: No such file or directory
+        libnccl.so: cannot open shared object file: No such file or directory
+      There is no CUDA toolkit and no Python package with it beside.
+      Install it: pip install nvidia-nccl-cu13 (nvidia-nccl-cu12 for a driver of CUDA 12). If it is elsewhere, set LD_LIBRARY_PATH or CUDA_HOME. Or take one GPU.]
+    `);
+    expect(() => started({ gpus }, [nvrtc], { devices: [0, 0] })).toThrow(
+      "cuda: received devices 0, 0; expected at least one, each once.",
+    );
+    expect(() => started({ gpus }, [nvrtc], { devices: [] })).toThrow("cuda: received devices none;");
+    expect(() => started({ gpus }, [nvrtc], { devices: [0, 1], logicalRanks: 2 })).toThrow(
+      "cudaBackend: received 2 logical ranks and 2 devices; expected one device",
+    );
+    expect(() => started({ gpus }, [nvrtc], { logicalRanks: 9 })).toThrow(
+      "cudaBackend: received 9 logical ranks; expected an integer from 1 to 8.",
+    );
+  });
+
   test("is refused by a device that the compiler is too new for", () => {
     const old = { ...gpu, name: "Tesla P100", capability: [6, 0] } as const;
     expect(() => started({ gpus: [old] }, [nvrtc])).toThrow(
