@@ -73,8 +73,18 @@ function choiceOf({ optimizers }: Study, wanted: string | undefined): number {
 
 const shown = (difference: number): string => difference.toExponential(1);
 
+/** "4 ranks in 2 processes", "2 GPUs": a description of a backend begins with its name. */
+function placeOf({
+  backend,
+  ranks,
+  processes,
+}: Pick<Certificate, "backend" | "ranks" | "processes">): string {
+  if (backend.startsWith("cuda ")) return `${ranks} GPUs`;
+  return processes > 1 ? `${ranks} ranks in ${processes} processes` : `${ranks} ranks`;
+}
+
 function certificateText(certificate: Certificate, { style }: Output): string {
-  const { study, optimizer, ranks, processes, batchSize, precision, steps, against } = certificate;
+  const { study, optimizer, backend, ranks, processes, batchSize, precision, steps, against } = certificate;
   const { difference, rounding, bound, passed, examplesPerRank, summedPerStep } = certificate;
   const rows = (["loss", "parameters"] as const).map((quantity) => [
     `largest relative difference, ${quantity}`,
@@ -83,7 +93,7 @@ function certificateText(certificate: Certificate, { style }: Output): string {
     shown(bound[quantity]),
     difference[quantity] <= bound[quantity] ? "within" : "beyond",
   ]);
-  const where = processes > 1 ? `${ranks} ranks in ${processes} processes` : `${ranks} ranks`;
+  const where = placeOf({ backend, ranks, processes });
   const verdict = passed
     ? `PASSED: ${where} train what one rank trains`
     : `FAILED: ${where} train something else than one rank`;

@@ -21,6 +21,7 @@ export interface Certificate {
   readonly optimizer: string;
   readonly backend: string;
   readonly ranks: number;
+  /** Or GPUs, each of which has a memory of its own too. */
   readonly processes: number;
   readonly batchSize: number;
   readonly precision: "float32" | "float64" | "bfloat16";

@@ -10,7 +10,7 @@ const largeElements = 2 ** 22;
 
 /**
  * Measures sums over the ranks of an array of one element and of 16 MiB; what the same arrays take without a sum, on one
- * rank, is taken off. Where processes have several threads each, that is one link for all of them.
+ * rank, is taken off. Where processes have several threads or GPUs each, that is one link for all of them.
  * @throws SlalomError "device" for a backend of one rank
  */
 export function measuredLink(backend: Backend): Link {

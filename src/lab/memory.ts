@@ -26,7 +26,7 @@ export interface MemoryPart {
 export interface StudyMemory {
   /** Workers that have something to do. */
   readonly workers: number;
-  /** Threads that share each program. */
+  /** Threads or GPUs that share each program. */
   readonly ranks: number;
   /** Of the largest program; more of them, `wantedLanes`, would train faster where there is the memory. */
   readonly lanes: number;

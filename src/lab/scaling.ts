@@ -17,6 +17,7 @@ export type ScalingMode = "strong" | "weak";
 
 export interface ScalingPoint {
   readonly ranks: number;
+  /** Or GPUs, each of which has a memory of its own too. */
   readonly processes: number;
   /** Examples of a step, over all ranks. */
   readonly batchSize: number;
