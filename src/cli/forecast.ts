@@ -1,7 +1,6 @@
 /** `slalom scale --forecast`: worlds that are not here, from steps that were measured or given. */
 import { join } from "node:path";
 import { SlalomError } from "../base/errors.js";
-import { writeFigure } from "../figures/index.js";
 import { forecast, type StepTime, type StudyForecast } from "../lab/forecast.js";
 import type { Study } from "../lab/index.js";
 import type { Link } from "../lab/links.js";
@@ -12,7 +11,7 @@ import { keepForecast } from "../lab/scalingStore.js";
 import { summedPerStep } from "../lab/summed.js";
 import { loadStudies } from "../launch/studySource.js";
 import { worldOf } from "../launch/world.js";
-import { forecastFigure } from "../report/scaling/index.js";
+import { writeForecastFigure } from "../report/scaling/write.js";
 import { duration, integer, listed, significant } from "../report/words.js";
 import { columns } from "./columns.js";
 import { exitCodes } from "./exit.js";
@@ -105,7 +104,7 @@ export async function forecastStudies(
 export function showForecast(made: StudyForecast, folder: string, output: Output): void {
   output.text(forecastText(made, output));
   const kept = keepForecast(folder, made);
-  const { png } = writeFigure(kept.replace(/\.json$/, ""), forecastFigure(made));
+  const { png } = writeForecastFigure(kept, made);
   output.text(output.style.dim(`Kept as ${kept} and ${png}`));
 }
 

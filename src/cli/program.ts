@@ -181,17 +181,29 @@ function show(): Command {
     .argument("<study>", studyArgument)
     .option("--runs", "every run as well")
     .option("--time", "where the time of each training went, by rank")
+    .option("-O, --optimizer <name>", "with --runs, --time or --json: the runs of one optimizer alone")
+    .option("--run <id>", "the same of one run: its id, or how no other id begins")
     .option("--rows", "with --json: every measured row of every run too");
   store(common(command));
-  example(command, "slalom show ex1-linear-model --runs");
+  example(
+    command,
+    "slalom show ex1-linear-model --runs",
+    "slalom show ex2-mnist-short --time --optimizer adam",
+  );
   interface Parsed extends Common {
     runs?: boolean;
     time?: boolean;
     rows?: boolean;
+    optimizer?: string;
+    run?: string;
     out: string;
   }
-  return command.action(async (which: string, { runs, time, rows, ...options }: Parsed) => {
-    const wish = { runs: runs === true, time: time === true, rows: rows === true, out: options.out };
+  return command.action(async (which: string, { runs, time, rows, optimizer, run, ...options }: Parsed) => {
+    const isNarrow = optimizer !== undefined || run !== undefined;
+    if (isNarrow && !runs && !time && !options.json)
+      command.error("error: --optimizer and --run choose among runs: give --runs, --time or --json too");
+    const { out } = options;
+    const wish = { runs: runs === true, time: time === true, rows: rows === true, optimizer, run, out };
     await (await import("./show.js")).show(which, wish, await outputFor(options));
   });
 }
@@ -214,7 +226,9 @@ function compare(): Command {
 
 function figures(): Command {
   const command = new Command("figures")
-    .description("draw the figures and the HTML page of a stored study again, without training")
+    .description(
+      "draw the figures and the page of a stored study, and of its scaling, again, without training",
+    )
     .argument("<study>", studyArgument);
   store(common(command));
   example(command, "slalom figures ex1-linear-model");

@@ -1,6 +1,5 @@
 /** `slalom scale`: how much faster a training gets with ranks, with certificates, tables and figures. */
 import { join } from "node:path";
-import { writeFigure } from "../figures/index.js";
 import type { StudyForecast } from "../lab/forecast.js";
 import type { Study } from "../lab/index.js";
 import { type ScalingMode, type ScalingStudy, scale } from "../lab/scaling.js";
@@ -10,7 +9,7 @@ import type { BackendChoice } from "../launch/backendChoice.js";
 import { loadStudies } from "../launch/studySource.js";
 import { worldOf } from "../launch/world.js";
 import type { BatchRule } from "../learn/schedules/index.js";
-import { scalingFigures } from "../report/scaling/index.js";
+import { isCertified, writeScalingFigures } from "../report/scaling/write.js";
 import { listed, targetInWords } from "../report/words.js";
 import { exitCodes } from "./exit.js";
 import { type ForecastArguments, forecastFromMeasured, showForecast } from "./forecast.js";
@@ -63,9 +62,9 @@ export async function scaleStudies(
       const folder = join(options.out, study.name);
       const kept = keepScaling(folder, scaling);
       if (isCertified(scaling)) {
-        const figures = scalingFigures(scaling);
-        for (const { id, svg } of figures) writeFigure(kept.replace(/\.json$/, `-${id}`), svg);
-        const drawn = listed(figures.map(({ id }) => id));
+        const stem = kept.replace(/\.json$/, "-");
+        const figures = writeScalingFigures(kept, scaling);
+        const drawn = listed(figures.map(({ svg }) => svg.slice(stem.length, -".svg".length)));
         output.text(output.style.dim(`Kept as ${kept}, with figures of the same name: ${drawn}`));
       } else {
         output.text(
@@ -117,6 +116,3 @@ async function scaledStudy(
   output.text(`\n${targetText(trained, output)}`);
   return { ...measured, target: trained };
 }
-
-const isCertified = ({ curves }: ScalingStudy): boolean =>
-  curves.every(({ points }) => points.every(({ speedup }) => speedup !== undefined));

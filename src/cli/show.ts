@@ -1,8 +1,9 @@
 /** `slalom show`: what a stored study found, and its runs. */
-
+import { unknownName } from "../base/errors.js";
+import { findRun } from "../exports/index.js";
 import { ledgersOf, trainingTime } from "../report/index.js";
 import { duration, metricName } from "../report/words.js";
-import { type StoredStudy, wholeLedgers } from "../runs/index.js";
+import { type StoredRun, type StoredStudy, wholeLedgers } from "../runs/index.js";
 import { columns } from "./columns.js";
 import type { Output } from "./output.js";
 import { report } from "./reporting.js";
@@ -17,17 +18,33 @@ export interface ShowOptions {
   /** Print where the time of each training went. */
   readonly time: boolean;
   readonly rows: boolean;
+  /** Of all runs those of an optimizer, by its label or id, and the one of an id, or of how no other id begins. */
+  readonly optimizer?: string;
+  readonly run?: string;
 }
 
 export async function show(which: string, options: ShowOptions, output: Output): Promise<void> {
   const study = await storedStudy(which, options.out);
+  const chosen = { ...study, runs: chosenRuns(study, options) };
   output.result({
     studies: [studyResult(study)],
-    runs: study.runs.map((run) => runResult(study.record.name, run, { rows: options.rows })),
+    runs: chosen.runs.map((run) => runResult(study.record.name, run, { rows: options.rows })),
   });
   report(study, { draw: false }, output);
-  if (options.runs) output.text(`\n${runTable(study, output)}`);
-  if (options.time) output.text(`\n${timeTables(study, output)}`);
+  if (options.runs) output.text(`\n${runTable(chosen, output)}`);
+  if (options.time) output.text(`\n${timeTables(chosen, output)}`);
+}
+
+function chosenRuns(study: StoredStudy, { optimizer, run }: ShowOptions): readonly StoredRun[] {
+  const runs = run === undefined ? study.runs : [findRun(study, run)];
+  if (optimizer === undefined) return runs;
+  const namesOf = ({ configuration }: StoredRun): string[] => [
+    ...(configuration.label === undefined ? [] : [configuration.label]),
+    configuration.optimizer,
+  ];
+  const all = [...new Set(study.runs.flatMap(namesOf))];
+  if (!all.includes(optimizer)) throw unknownName(`optimizer of "${study.record.name}"`, optimizer, all);
+  return runs.filter((one) => namesOf(one).includes(optimizer));
 }
 
 /** A table for each training; of the runs that trained side by side the last one to end names it. */

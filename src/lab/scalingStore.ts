@@ -1,10 +1,10 @@
 /** Scaling studies and forecasts as files of a study's folder: `scaling/strong.json`, `scaling/strong-forecast.json`. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SlalomError } from "../base/errors.js";
 import { decode, encode, makeFolder, writeWhole } from "../runs/index.js";
 import type { StudyForecast } from "./forecast.js";
-import type { ScalingStudy } from "./scaling.js";
+import type { ScalingMode, ScalingStudy } from "./scaling.js";
 
 /** Keeps it in the study's folder, in place of an earlier one of the same mode. @returns the file */
 export const keepScaling = (studyFolder: string, scaling: ScalingStudy): string =>
@@ -21,6 +21,20 @@ export const loadScaling = (path: string): ScalingStudy =>
 /** @throws SlalomError "store" where the file holds no forecast */
 export const loadForecast = (path: string): StudyForecast =>
   loaded(path, ["study", "mode", "curves", "link"], "forecast") as StudyForecast;
+
+/** The files of a study's folder that hold scaling studies and forecasts; none where nothing was kept. */
+export function scalingFiles(studyFolder: string): {
+  readonly scalings: readonly string[];
+  readonly forecasts: readonly string[];
+} {
+  const inFolder = (ending: string): string[] =>
+    modes
+      .map((mode) => join(studyFolder, "scaling", `${mode}${ending}.json`))
+      .filter((path) => existsSync(path));
+  return { scalings: inFolder(""), forecasts: inFolder("-forecast") };
+}
+
+const modes: readonly ScalingMode[] = ["strong", "weak"];
 
 function kept(studyFolder: string, name: string, record: object): string {
   const folder = join(studyFolder, "scaling");

@@ -1,5 +1,5 @@
 /** `slalom scale` as a user meets it: what is printed, kept and refused. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { StudyForecast } from "../../src/lab/forecast.js";
@@ -107,6 +107,25 @@ describe("slalom scale", () => {
     ]);
     expect(curves[0].points[0].stepS).toBeCloseTo(0.0004, 10);
     expect(curves[1].points[0].stepS).toBeCloseTo(0.006, 10);
+  }, 60_000);
+
+  test("figures draws again what was kept, without measuring", async () => {
+    const drawn = [
+      "strong-speed-up.svg",
+      "strong-time-to-target.png",
+      "weak-throughput.svg",
+      "weak-forecast.png",
+    ];
+    const before = drawn.map((name) => readFileSync(inStore(name)));
+    for (const name of drawn) rmSync(inStore(name));
+    for (const which of ["scaled", join(folder.path, "runs/scaled")]) {
+      const { code, out, err } = await slalom(folder.path, `figures ${which}`);
+      expect(code, err).toBe(0);
+      for (const name of drawn) expect(out).toContain(join("runs/scaled/scaling", name));
+    }
+    expect(drawn.map((name) => readFileSync(inStore(name)).equals(before[drawn.indexOf(name)]))).toEqual(
+      drawn.map(() => true),
+    );
   }, 60_000);
 
   test.each([

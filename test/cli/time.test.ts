@@ -46,6 +46,22 @@ describe("the time ledger", () => {
     expect(out).toContain("2 runs trained side by side: the time is that of all of them.");
   });
 
+  it("is shown of one optimizer or run alone", async () => {
+    const { runs } = await json(folder.path, "show small");
+    const [first, ...others] = [...new Set(runs.map(({ configuration }) => configuration.optimizer))];
+    const one = await slalom(folder.path, `show small --time --optimizer ${first}`);
+    expect(one.out.match(/^in all /gm)).toHaveLength(1);
+    const narrow = await json(folder.path, `show small --run ${runs[0].id} --optimizer ${first}`);
+    expect(narrow.runs.map(({ id }) => id)).toEqual([runs[0].id]);
+    expect(others.length).toBeGreaterThan(0);
+    const { code, err } = await slalom(folder.path, "show small --runs --optimizer nobody");
+    expect(code).not.toBe(0);
+    expect(err).toContain('unknown optimizer of "small" "nobody"');
+    expect((await slalom(folder.path, "show small --run x")).err).toContain(
+      "--optimizer and --run choose among runs: give --runs, --time or --json too",
+    );
+  });
+
   it("is absent from runs of earlier versions, which read as before", async () => {
     for (const run of readdirSync(join(folder.path, "runs/small/runs"))) {
       const path = join(folder.path, "runs/small/runs", run, "summary.json");

@@ -8,7 +8,9 @@ import type { Finding } from "./finding.js";
 export function divergenceFindings(analysis: StudyAnalysis): Finding[] {
   const diverged = analysis.results.filter((run) => run.status === "diverged");
   if (diverged.length === 0) {
-    const text = `None of the ${counted(analysis.results.length, "run")} diverged.`;
+    const { length } = analysis.results;
+    const text =
+      length === 1 ? "The one run did not diverge." : `None of the ${counted(length, "run")} diverged.`;
     return [{ id: "divergence", kind: "fact", text, figures: [] }];
   }
   const parts = analysis.optimizers.flatMap((optimizer) => {
