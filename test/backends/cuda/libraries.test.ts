@@ -178,7 +178,9 @@ describe("the backend", () => {
 
   test("is refused with fewer devices than asked for, without NCCL, and with logical ranks on several", () => {
     const gpus = [gpu, gpu];
-    expect(() => started({ gpus }, [nvrtc], { devices: [0, 1, 2] })).toThrowErrorMatchingInlineSnapshot(`[SlalomError: cuda: received devices 0, 1, 2, and 2 are visible; expected 0 to 1. CUDA_VISIBLE_DEVICES says which are; \`slalom doctor\` lists them.]`);
+    expect(() => started({ gpus }, [nvrtc], { devices: [0, 1, 2] })).toThrowErrorMatchingInlineSnapshot(
+      `[SlalomError: cuda: received devices 0, 1, 2, and 2 are visible; expected 0 to 1. CUDA_VISIBLE_DEVICES says which are; \`slalom doctor\` lists them.]`,
+    );
     expect(() => started({ gpus }, [nvrtc], { devices: [0, 1] })).toThrowErrorMatchingInlineSnapshot(`
       [SlalomError: cuda: NCCL was not found; expected one of these files to load:
         libnccl.so.2: cannot open shared object file: No such file or directory
