@@ -24,6 +24,8 @@ interface Runner {
 
 /** Of steps, even where the time is over: less says nothing of the spread. */
 const fewestRounds = 3;
+/** Of whole trainings: at least, at most. */
+const roundsOfLong = [1, 3] as const;
 
 export async function race(measurement: Measurement, options: RaceOptions): Promise<MeasurementRecord> {
   const { id, title, contestants, workload, unit, goals, notes = [] } = measurement;
@@ -72,9 +74,9 @@ export async function race(measurement: Measurement, options: RaceOptions): Prom
         runners.push({ contestant, chunks, unitS: [], accuracies: [] });
       },
     );
-    // Long trainings are measured once where there is no time for more.
-    const fewest = contestants.some(({ chunks }) => chunks !== undefined) ? 1 : fewestRounds;
-    for (let round = 0; round < mostRounds && (leftS() > 0 || round < fewest); round++) {
+    const isLong = contestants.some(({ chunks }) => chunks !== undefined);
+    const [fewest, most] = isLong ? roundsOfLong : [fewestRounds, mostRounds];
+    for (let round = 0; round < Math.min(most, mostRounds) && (leftS() > 0 || round < fewest); round++) {
       runners = await inTurn(
         runners,
         ({ contestant }) => contestant,

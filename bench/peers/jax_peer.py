@@ -31,9 +31,8 @@ except (RuntimeError, AssertionError) as error:
     protocol.absent(f"this JAX finds no GPU {error}".strip())
 
 if on_gpu:
-    jax.config.update(
-        "jax_default_matmul_precision", "tensorfloat32" if spec.get("precision") == "tf32" else "highest"
-    )
+    precisions = {"tf32": "tensorfloat32", "bfloat16": "default"}
+    jax.config.update("jax_default_matmul_precision", precisions.get(spec.get("precision"), "highest"))
 
 
 def optimizer_of(name, settings):
