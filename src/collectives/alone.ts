@@ -1,7 +1,16 @@
 /** A world of one rank: every sum is its own, nobody is waited for. */
 import { hostname } from "node:os";
 import { SlalomError } from "../base/errors.js";
-import { type Communicator, checkMovable, checkReduction, checkRoot, checkSplit } from "./communicator.js";
+import {
+  type Communicator,
+  checkMovable,
+  checkReduction,
+  checkRoot,
+  checkSplit,
+  type PendingExchange,
+} from "./communicator.js";
+
+const finished: PendingExchange = { advance: () => true, finish() {} };
 
 /** The communicator of a process that was started by itself. */
 export function aloneCommunicator(): Communicator {
@@ -21,15 +30,25 @@ export function aloneCommunicator(): Communicator {
     beginAllReduce(array, reduction = "sum") {
       open("beginAllReduce");
       checkReduction("beginAllReduce", array, reduction);
-      return { advance: () => true, finish() {} };
+      return finished;
     },
     reduceScatter(array, reduction = "sum") {
       open("reduceScatter");
       checkReduction("reduceScatter", array, reduction);
     },
+    beginReduceScatter(array, reduction = "sum") {
+      open("beginReduceScatter");
+      checkReduction("beginReduceScatter", array, reduction);
+      return finished;
+    },
     allGather(array) {
       open("allGather");
       checkMovable("allGather", array);
+    },
+    beginAllGather(array) {
+      open("beginAllGather");
+      checkMovable("beginAllGather", array);
+      return finished;
     },
     broadcast(array, root = 0) {
       open("broadcast");

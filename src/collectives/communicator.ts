@@ -23,8 +23,8 @@ export interface Member {
   readonly processId: number;
 }
 
-/** A reduction that travels while its rank does other things. Until it is finished nobody else touches its array. */
-export interface PendingReduction {
+/** Numbers that travel while their rank does other things. Until it is finished nobody else touches the array. */
+export interface PendingExchange {
   /**
    * Takes and sends on what it can without waiting. True once the result is there. Libraries carry messages only while
    * they are called: call it now and then.
@@ -36,7 +36,7 @@ export interface PendingReduction {
 
 /**
  * Ranks that exchange arrays. Calls return when the result is there; a thread that calls them computes nothing else
- * meanwhile. Only an all-reduce can be begun, so that it travels while the thread computes.
+ * meanwhile. Sums and what is gathered can be begun instead, so that they travel while the thread computes.
  *
  * Every element is summed in the order of ranks, `((x_0 + x_1) + x_2) + ...` in its own precision, wherever it lies and
  * however long the array is. So a world gives the same bits every time and on every rank, and those of an element do
@@ -62,11 +62,15 @@ export interface Communicator {
    * sum.finish();
    * ```
    */
-  beginAllReduce(array: FloatArray, reduction?: Reduction): PendingReduction;
+  beginAllReduce(array: FloatArray, reduction?: Reduction): PendingExchange;
   /** Puts the reduced values of this rank's part, `partOf(array.length, this)`, there; other parts stay as they are. */
   reduceScatter(array: FloatArray, reduction?: Reduction): void;
+  /** The same, but returns at once, as `beginAllReduce` does. */
+  beginReduceScatter(array: FloatArray, reduction?: Reduction): PendingExchange;
   /** Puts the part of each rank into the arrays of the others. */
   allGather(array: MovableArray): void;
+  /** The same, but returns at once. */
+  beginAllGather(array: MovableArray): PendingExchange;
   /** Puts the array of rank `root`, 0 by default, into those of the others. */
   broadcast(array: MovableArray, root?: number): void;
   /** Returns once every rank came. */
@@ -78,24 +82,6 @@ export interface Communicator {
   split(by: "node" | number): Communicator;
   /** Gives back what it holds; no further call is possible. Collective as well. */
   close(): void;
-}
-
-/** Elements of an array that belong to one rank. */
-export interface Part {
-  readonly start: number;
-  /** Exclusive. */
-  readonly end: number;
-}
-
-/** The part of `length` elements that belongs to a rank: in order of ranks, the first ones an element longer. */
-export function partOf(
-  length: number,
-  { rank, size }: { readonly rank: number; readonly size: number },
-): Part {
-  const least = Math.floor(length / size);
-  const longer = length % size;
-  const start = rank * least + Math.min(rank, longer);
-  return { start, end: start + least + (rank < longer ? 1 : 0) };
 }
 
 /** @throws SlalomError "option" unless the array can be reduced that way */

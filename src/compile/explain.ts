@@ -4,11 +4,12 @@
  */
 import { bytesOf } from "../base/dtype.js";
 import { sizeOf } from "../base/shape.js";
+import { finishesExchange } from "./kernelEffects.js";
 import type {
   Access,
-  AllReduceKernel,
   BufferRole,
   ConvolutionKernel,
+  ExchangeKernel,
   GemmKernel,
   Kernel,
   LoopKernel,
@@ -157,7 +158,11 @@ export function countKernel(plan: Counting, kernel: Kernel): Counted {
       return countPool(kernel);
     case "beginAllReduce":
     case "finishAllReduce":
-      return countAllReduce(plan, kernel);
+    case "beginReduceScatter":
+    case "finishReduceScatter":
+    case "beginAllGather":
+    case "finishAllGather":
+      return countExchange(plan, kernel);
     case "barrier":
       return { shape: `${plan.ranks} ranks`, flops: 0, bytes: 0 };
     case "loop":
@@ -201,16 +206,17 @@ function countConvolution(kernel: ConvolutionKernel): Counted {
   };
 }
 
-function countAllReduce({ buffers, processes }: Counting, kernel: AllReduceKernel): Counted {
+function countExchange({ buffers, processes }: Counting, kernel: ExchangeKernel): Counted {
   const sizes = kernel.buffers.map((buffer) => buffers[buffer]);
   const elements = sum(sizes.map(({ shape }) => sizeOf(shape)));
   const shape = `${elements} over ${processes} processes`;
-  // What is computed is counted once, where it is begun.
-  if (kernel.kind === "finishAllReduce") return { shape, flops: 0, bytes: 0 };
+  // What is computed is counted once, where it is begun. An all-reduce scatters and gathers.
+  if (finishesExchange(kernel)) return { shape, flops: 0, bytes: 0 };
+  const bytes = sum(sizes.map(({ shape, dtype }) => sizeOf(shape) * bytesOf(dtype)));
   return {
     shape,
-    flops: elements * (processes - 1),
-    bytes: 2 * sum(sizes.map(({ shape, dtype }) => sizeOf(shape) * bytesOf(dtype))),
+    flops: kernel.kind === "beginAllGather" ? 0 : elements * (processes - 1),
+    bytes: kernel.kind === "beginAllReduce" ? 2 * bytes : bytes,
   };
 }
 
@@ -239,7 +245,8 @@ function countScatter(plan: Counting, kernel: ScatterAddKernel): Counted {
   };
 }
 
-function countLoop(plan: Counting, { extents, reduced, body, stores, reductions }: LoopKernel): Counted {
+function countLoop(plan: Counting, kernel: LoopKernel): Counted {
+  const { extents, reduced, body, stores, reductions, inParts } = kernel;
   const iterations = sizeOf(extents);
   const isArithmetic = (op: string): boolean => !["load", "literal", "index", "gather", "cast"].includes(op);
   const operations = body.filter(({ op }) => isArithmetic(op)).length + reductions.length;
@@ -261,7 +268,7 @@ function countLoop(plan: Counting, { extents, reduced, body, stores, reductions 
   for (const { access } of [...stores, ...reductions]) touch(access, elementsOf(access));
   const kept = extents.filter((_, dimension) => !reduced[dimension]);
   const folded = extents.filter((_, dimension) => reduced[dimension]);
-  const shape = kept.length > 0 ? kept.join("x") : "1";
+  const shape = `${kept.length > 0 ? kept.join("x") : "1"}${inParts ? ", in parts" : ""}`;
   return {
     shape: folded.length > 0 ? `${shape}, folding ${folded.join("x")}` : shape,
     flops: operations * iterations,

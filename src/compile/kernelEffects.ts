@@ -1,5 +1,5 @@
 /** What a kernel reads and writes, as numbers of buffers (of slots, before memory is planned). */
-import type { Access, Kernel, PlanBuffer } from "./plan.js";
+import type { Access, ExchangeKernel, Kernel, PlanBuffer } from "./plan.js";
 
 export interface KernelEffects {
   readonly reads: readonly number[];
@@ -43,6 +43,10 @@ export function kernelEffects(kernel: Kernel): KernelEffects {
     }
     case "beginAllReduce":
     case "finishAllReduce":
+    case "beginReduceScatter":
+    case "finishReduceScatter":
+    case "beginAllGather":
+    case "finishAllGather":
       return { reads: kernel.buffers, writes: kernel.buffers };
     case "barrier":
       return { reads: [], writes: [] };
@@ -58,12 +62,23 @@ export function kernelEffects(kernel: Kernel): KernelEffects {
 
 /** Whether a kernel updates variables by what kernels before it computed. One that computes all of it itself does not count. */
 export function isUpdate(kernel: Kernel, buffers: readonly PlanBuffer[]): boolean {
-  if (kernel.kind === "beginAllReduce" || kernel.kind === "finishAllReduce") return false;
+  if (isExchange(kernel)) return false;
   const { reads, writes } = kernelEffects(kernel);
   const has = (touched: readonly number[], role: PlanBuffer["role"]): boolean =>
     touched.some((buffer) => buffers[buffer].role === role);
   return has(writes, "state") && has(reads, "temporary");
 }
+
+/** Whether a kernel sends something off to other processes. */
+export const beginsExchange = ({ kind }: Kernel): boolean =>
+  kind === "beginAllReduce" || kind === "beginReduceScatter" || kind === "beginAllGather";
+
+/** Whether it waits for what another one sent off. */
+export const finishesExchange = ({ kind }: Kernel): boolean =>
+  kind === "finishAllReduce" || kind === "finishReduceScatter" || kind === "finishAllGather";
+
+export const isExchange = (kernel: Kernel): kernel is ExchangeKernel =>
+  beginsExchange(kernel) || finishesExchange(kernel);
 
 /** Where a kernel reads or writes: a buffer, with whatever else says which part of it. */
 export interface Place {
@@ -101,6 +116,10 @@ export function withPlaces(kernel: Kernel, change: <P extends Place>(place: P) =
       };
     case "beginAllReduce":
     case "finishAllReduce":
+    case "beginReduceScatter":
+    case "finishReduceScatter":
+    case "beginAllGather":
+    case "finishAllGather":
       return { ...kernel, buffers: kernel.buffers.map(number) };
     case "barrier":
       return kernel;

@@ -49,6 +49,11 @@ export interface PlanBuffer {
 /** One step: kernels in order, then `traces` copied to place `step` of this call in their ring. */
 export interface PlanEntry {
   readonly kernels: readonly Kernel[];
+  /**
+   * Variables of which each process reads and changes its own part alone: afterwards the other parts are old. Whoever
+   * needs them whole, another entry or the host, has them gathered first. Absent: none.
+   */
+  readonly inParts?: readonly number[];
   readonly traces: readonly {
     readonly name: string;
     readonly source: number;
@@ -67,8 +72,11 @@ export type Kernel =
   | ScatterAddKernel
   | ConvolutionKernel
   | PoolKernel
-  | AllReduceKernel
+  | ExchangeKernel
   | BarrierKernel;
+
+/** What travels between processes; one thread of a process sends and receives it. */
+export type ExchangeKernel = AllReduceKernel | ReduceScatterKernel | AllGatherKernel;
 
 /**
  * Puts the sums over all processes into the buffers of each; one thread of a process does it. One kernel begins, one with
@@ -79,6 +87,27 @@ export interface AllReduceKernel {
   readonly name: string;
   /** Whole float buffers of one type that travel together, in an order that is the same everywhere. */
   readonly buffers: readonly number[];
+}
+
+/** Puts the sums over all processes into the part of the buffer that is this process' own; the other parts hold nothing then. */
+export interface ReduceScatterKernel {
+  readonly kind: "beginReduceScatter" | "finishReduceScatter";
+  readonly name: string;
+  /** One, a whole float buffer. */
+  readonly buffers: readonly number[];
+}
+
+/** Puts the part of each process into the buffers of the others. */
+export interface AllGatherKernel {
+  readonly kind: "beginAllGather" | "finishAllGather";
+  readonly name: string;
+  /** One, a whole float buffer. */
+  readonly buffers: readonly number[];
+  /**
+   * Finishes what began in the step before, so in the first one of a call nothing; a call ends by finishing what its last
+   * step began.
+   */
+  readonly ofStepBefore?: true;
 }
 
 /** No rank of the process goes on before all are here. */
@@ -120,6 +149,11 @@ export interface LoopKernel {
     readonly combine: Combine;
     readonly access: Access;
   }[];
+  /**
+   * Each process runs its part of the iterations, `partOf` their number in row-major order: the elements that are its own
+   * in what the loop stores.
+   */
+  readonly inParts?: true;
 }
 
 export type Combine = "sum" | "max" | "min";

@@ -1,9 +1,12 @@
 /**
  * The plan as one rank runs it: accesses to the private buffers of every rank become buffers of their own, loops that
- * store to shared memory keep this rank's share, and the rank's number is a number.
+ * processes divide keep this process' part, those that store to shared memory this rank's share, and the rank's number is
+ * a number.
  */
 import { bytesOf } from "../base/dtype.js";
+import { partOf } from "../base/parts.js";
 import { sizeOf } from "../base/shape.js";
+import { type Box, boxesOf } from "./boxes.js";
 import { kernelEffects, type Place, withPlaces } from "./kernelEffects.js";
 import type { GemmKernel, GemmOperand, Kernel, LoopKernel, Plan, PlanBuffer, PlanEntry } from "./plan.js";
 
@@ -21,12 +24,12 @@ export function planForRank(plan: Plan, rank: number, process = 0): Plan {
   const numbered = (buffer: number, of = rank): number => of * count + buffer;
   const numberedPlace = <P extends Place>({ peer, ...place }: P): P =>
     ({ ...place, buffer: numbered(place.buffer, peer) }) as unknown as P;
-  const entry = ({ kernels, traces }: PlanEntry): PlanEntry => ({
-    kernels: kernels.flatMap((kernel) =>
-      shareOf(kernel, plan, rank).map((share) =>
-        withPlaces(numberedRank(share, numberOfRank), numberedPlace),
-      ),
-    ),
+  const entry = ({ kernels, traces, inParts }: PlanEntry): PlanEntry => ({
+    kernels: kernels
+      .flatMap((kernel) => partsOfProcess(kernel, { rank: process, size: plan.processes }))
+      .flatMap((kernel) => shareOf(kernel, plan, rank))
+      .map((share) => withPlaces(numberedRank(share, numberOfRank), numberedPlace)),
+    ...(inParts && { inParts: inParts.map((buffer) => numbered(buffer)) }),
     traces:
       rank === 0
         ? traces.map((trace) => ({
@@ -54,6 +57,16 @@ function bytesToNext({ scope, shape, dtype }: PlanBuffer, privateBytes: number):
   return { shared: 0, private: privateBytes, stacked: sizeOf(shape) * bytesOf(dtype) }[scope];
 }
 
+/** What a process runs of a kernel: all of it, or its part of a loop. */
+function partsOfProcess(
+  kernel: Kernel,
+  process: { readonly rank: number; readonly size: number },
+): readonly Kernel[] {
+  if (kernel.kind !== "loop" || !kernel.inParts) return [kernel];
+  const { inParts: _divided, ...whole } = kernel;
+  return boxesOf(kernel.extents, partOf(sizeOf(kernel.extents), process)).map((box) => inBox(whole, box));
+}
+
 /** Iterations below which sharing a loop costs more than it saves. */
 const smallestShared = 4096;
 
@@ -65,10 +78,12 @@ function shareOf(kernel: Kernel, { buffers, ranks }: Plan, rank: number): Kernel
   const splits =
     kernel.kind === "loop" && kernel.reductions.length === 0 && sizeOf(kernel.extents) >= smallestShared;
   if (!splits) return rank === 0 ? [kernel] : [];
-  const [first] = kernel.extents.flatMap((extent, d) => (extent >= longExtent(ranks) ? [d] : []));
-  const dimension = first ?? kernel.extents.indexOf(Math.max(...kernel.extents));
+  const [long] = kernel.extents.flatMap((extent, d) => (extent >= longExtent(ranks) ? [d] : []));
+  const dimension = long ?? kernel.extents.indexOf(Math.max(...kernel.extents));
   const [start, stop] = rangeOf(kernel.extents[dimension], ranks, rank);
-  return start === stop ? [] : [partOf(kernel, dimension, start, stop)];
+  if (start === stop) return [];
+  const first = kernel.extents.map((_, d) => (d === dimension ? start : 0));
+  return [inBox(kernel, { first, extents: kernel.extents.with(dimension, stop - start) })];
 }
 
 const lineElements = 16;
@@ -102,16 +117,17 @@ function partOfProduct(
     : [{ ...kernel, n: stop - start, b: rowsOf(b, !b.transposed), c: rowsOf(c, true) }];
 }
 
-function partOf(kernel: LoopKernel, dimension: number, start: number, stop: number): LoopKernel {
+/** The iterations of a box. */
+function inBox(kernel: LoopKernel, { first, extents }: Box): LoopKernel {
   const moved = <A extends { readonly offset: number; readonly strides: readonly number[] }>(
     access: A,
   ): A => ({
     ...access,
-    offset: access.offset + start * access.strides[dimension],
+    offset: access.strides.reduce((at, stride, d) => at + first[d] * stride, access.offset),
   });
   return {
     ...kernel,
-    extents: kernel.extents.with(dimension, stop - start),
+    extents,
     body: kernel.body.map((instruction) => {
       if (instruction.op === "index") return moved(instruction);
       return "access" in instruction ? { ...instruction, access: moved(instruction.access) } : instruction;

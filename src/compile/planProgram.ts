@@ -4,7 +4,8 @@ import { invariant } from "../base/errors.js";
 import { sizeOf } from "../base/shape.js";
 import type { Node, Tensor } from "../graph/tensor.js";
 import { withPlaces } from "./kernelEffects.js";
-import { type LoweredEntry, lowerEntry } from "./lower/entry.js";
+import { divideUpdates } from "./lower/dividedUpdates.js";
+import { arrangeEntry, type EntryKernels, entryKernels, type LoweredEntry } from "./lower/entry.js";
 import { aligned, packLifetimes } from "./lower/memory.js";
 import type { Slot, TemporarySlot } from "./lower/slots.js";
 import { optimize } from "./optimize.js";
@@ -21,19 +22,22 @@ export interface PlanOptions {
    * no memory. Takes more memory. Default false; nothing changes for several ranks.
    */
   readonly waves?: boolean;
+  /** Whether processes divide the updates of large variables; default false. */
+  readonly divideUpdates?: boolean;
 }
 
 /** Throws a SlalomError where the program's updates do not fit its variables. */
 export function planProgram(program: Program, options: PlanOptions = {}): Plan {
   checkProgram(program);
-  const { processes = 1, waves = false } = options;
+  const { processes = 1, waves = false, divideUpdates: divides = false } = options;
   const ranks = (program.ranks ?? 1) / processes;
   invariant(Number.isInteger(ranks), "every process has as many ranks as the others");
   const arena = new Arena(ranks);
   const updated = new Set(Object.values(program.entries).flatMap((entry) => Object.keys(entry.updates)));
   for (const [name, node] of Object.entries(program.variables))
     arena.addVariable(name, node, updated.has(name) ? "state" : "input");
-  const lowered = Object.entries(program.entries).map(([name, entry]): [string, LoweredEntry] => {
+  const sharing = { ranks, processes, isShared: arena.isShared, inWaves: waves };
+  const entries = Object.entries(program.entries).map(([name, entry]): [string, EntryKernels] => {
     const updates = Object.entries(entry.updates);
     const traces = Object.entries(entry.traces);
     const optimized = optimize(
@@ -42,7 +46,7 @@ export function planProgram(program: Program, options: PlanOptions = {}): Plan {
     );
     return [
       name,
-      lowerEntry(
+      entryKernels(
         {
           updates: updates.map(([variable], i) => ({
             name: variable,
@@ -51,17 +55,23 @@ export function planProgram(program: Program, options: PlanOptions = {}): Plan {
           })),
           traces: traces.map(([trace], i) => ({ name: trace, value: optimized[updates.length + i] })),
         },
-        { ranks, processes, isShared: arena.isShared, inWaves: waves },
+        sharing,
       ),
     ];
   });
-  const entries = Object.fromEntries(
-    lowered.map(([name, entry]): [string, PlanEntry] => [
-      name,
-      arena.place(name, entry, program.traceCapacity),
-    ]),
-  );
-  return { name: program.name, ranks, processes, ...arena.finish(), constants: arena.constants, entries };
+  const divided = divides && processes > 1 ? divideUpdates(entries.map(([, entry]) => entry)) : [];
+  const placed = entries.map(([name, entry], i): [string, PlanEntry] => [
+    name,
+    arena.place(name, arrangeEntry(entry, sharing, divided[i]), program.traceCapacity),
+  ]);
+  return {
+    name: program.name,
+    ranks,
+    processes,
+    ...arena.finish(),
+    constants: arena.constants,
+    entries: Object.fromEntries(placed),
+  };
 }
 
 /** A variable of at most so many bytes is updated by every rank for itself: cheaper than to share the work and meet. */
@@ -93,7 +103,11 @@ class Arena {
   readonly isShared = (variable: Tensor): boolean =>
     this.buffers[this.numbers.get(variable)!].scope === "shared";
 
-  place(entryName: string, { kernels, slots, traces }: LoweredEntry, traceCapacity: number): PlanEntry {
+  place(
+    entryName: string,
+    { kernels, slots, traces, inParts }: LoweredEntry,
+    traceCapacity: number,
+  ): PlanEntry {
     const temporaries = slots.flatMap((slot) => (slot.kind === "temporary" && slot.last >= 0 ? [slot] : []));
     const [own, joint] = [true, false].map((isOwn) =>
       temporaries.filter(({ scope }) => (scope === "private") === isOwn),
@@ -119,6 +133,7 @@ class Arena {
       kernels: kernels.map((kernel) =>
         withPlaces(kernel, (place) => ({ ...place, buffer: numbers[place.buffer] })),
       ),
+      ...(inParts.length > 0 && { inParts: inParts.map((slot) => numbers[slot]) }),
       traces: traces.map(({ name, slot }) => {
         const source = numbers[slot];
         const { shape, dtype } = this.buffers[source];

@@ -32,6 +32,9 @@ export function followLeader(communicator: Communicator, make: MakeExecutable): 
       case "run":
         numbered(message.program).run(message.entry, message.steps, message.options);
         break;
+      case "read":
+        numbered(message.program).read(message.variable);
+        break;
       case "times":
         numbered(message.program).times?.();
         break;

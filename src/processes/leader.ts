@@ -50,6 +50,11 @@ export class Processes {
   /** Tells, then does. What can't be done is not told. */
   private leading(own: Executable, { program, plan, traceCapacity }: Told): Executable {
     let released = false;
+    const inParts = new Set(
+      Object.values(plan.entries).flatMap((entry) =>
+        (entry.inParts ?? []).map((buffer) => plan.buffers[buffer].name),
+      ),
+    );
     return {
       bytes: own.bytes,
       run: (entry, steps = 1, options = {}) => {
@@ -59,7 +64,10 @@ export class Processes {
         this.tell({ kind: "run", program, entry, steps, options });
         own.run(entry, steps, options);
       },
-      read: (variable) => own.read(variable),
+      read: (variable) => {
+        if (inParts.has(variable)) this.tell({ kind: "read", program, variable });
+        return own.read(variable);
+      },
       write: (variable, values) => {
         own.write(variable, values);
         this.tell({ kind: "write", program, variable, values });

@@ -25,6 +25,8 @@ export type ToProcess =
       readonly steps: number;
       readonly options: RunOptions;
     }
+  /** Take part in reading it: each process may have but a part. */
+  | { readonly kind: "read"; readonly program: number; readonly variable: string }
   /** Collect what all ranks measured. */
   | { readonly kind: "times"; readonly program: number }
   | { readonly kind: "release"; readonly program: number }

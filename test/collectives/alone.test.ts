@@ -13,9 +13,14 @@ describe("a world of one", () => {
     const array = new Float32Array([1, 2.5, -3]);
     world.allReduce(array);
     world.allReduce(array, "mean");
-    const pending = world.beginAllReduce(array);
-    expect(pending.advance()).toBe(true);
-    pending.finish();
+    for (const pending of [
+      world.beginAllReduce(array),
+      world.beginReduceScatter(array, "mean"),
+      world.beginAllGather(array),
+    ]) {
+      expect(pending.advance()).toBe(true);
+      pending.finish();
+    }
     world.reduceScatter(array);
     world.allGather(array);
     world.broadcast(array);
@@ -46,6 +51,12 @@ describe("a world of one", () => {
     };
     expect(wrong(() => world.allReduce(new Int32Array(2) as never))).toBe(
       "allReduce: received Int32Array; expected a Float32Array or a Float64Array.",
+    );
+    expect(wrong(() => world.beginReduceScatter(new Int32Array(2) as never))).toBe(
+      "beginReduceScatter: received Int32Array; expected a Float32Array or a Float64Array.",
+    );
+    expect(wrong(() => world.beginAllGather(new Int32Array(2) as never))).toBe(
+      "beginAllGather: received Int32Array; expected a Float32Array, a Float64Array or a Uint8Array.",
     );
     expect(wrong(() => world.broadcast([1, 2] as never))).toBe(
       "broadcast: received Array; expected a Float32Array, a Float64Array or a Uint8Array.",

@@ -72,7 +72,14 @@ const scenarios = {
     const world = open();
     const cases = values.floatKinds.flatMap((kind) => values.journeys.map((length) => [kind, length]));
     const arrays = cases.map(([kind, length]) => values.fill(values.arrayOf(kind, length, "shared"), rank));
-    const pending = arrays.map((array) => world.beginAllReduce(array));
+    const [scattered, gathered] = [1, 2].map(() =>
+      cases.map(([kind, length]) => values.fill(values.arrayOf(kind, length, "shared"), rank)),
+    );
+    const pending = cases.flatMap((_, i) => [
+      world.beginAllReduce(arrays[i]),
+      world.beginReduceScatter(scattered[i]),
+      world.beginAllGather(gathered[i]),
+    ]);
     // Some ranks look after their sums, others do not; other calls come between.
     for (let turn = 0; turn < 5 * rank; turn++) for (const one of pending) one.advance();
     const told = new Float64Array([rank === 0 ? 17 : 0]);
@@ -88,7 +95,8 @@ const scenarios = {
     }
     for (const sum of pending) sum.finish();
     const [again] = pending;
-    found({ digests: arrays.map(values.digest), told: told[0], one: one[0], over: again.advance(), refusal });
+    const [digests, ...parts] = [arrays, scattered, gathered].map((all) => all.map(values.digest));
+    found({ digests, parts, told: told[0], one: one[0], over: again.advance(), refusal });
     world.close();
   },
 
@@ -123,6 +131,9 @@ const scenarios = {
       ),
     });
   },
+
+  updates: () => updatesWith(1),
+  updatesOfThreads: () => updatesWith(2),
 
   split() {
     const world = open();
@@ -226,6 +237,46 @@ const scenarios = {
     open();
   },
 };
+
+/**
+ * All trainings with updates that processes divide, and with updates that each makes whole; then one that goes on with a
+ * process less from what either kept.
+ */
+async function updatesWith(ranks) {
+  const { cpuBackend, followCpuBackend } = await jiti.import("../../src/backends/cpu/index.ts");
+  const { updateCases, updatesOn } = await jiti.import("./updates.ts");
+  const world = open();
+  const isOne = rank < world.size - 1;
+  const together = [true, false].map(() => world.split(0));
+  const fewer = [true, false].map(() => world.split(isOne ? 0 : 1));
+  const led = async (communicator, divideUpdates, act) => {
+    if (communicator.rank > 0) return followCpuBackend({ communicator, ranks });
+    const backend = cpuBackend({ communicator, ranks, divideUpdates });
+    await act(backend);
+    await backend.close();
+  };
+  const outcomes = [true, false].map(() => ({}));
+  const kept = [];
+  for (const [i, divideUpdates] of [true, false].entries())
+    await led(together[i], divideUpdates, async (backend) => {
+      for (const [name, { training }] of Object.entries(updateCases)) {
+        const { digests, snapshot } = await updatesOn(backend, await training(), { snapshotAt: 3 });
+        outcomes[i][name] = digests;
+        if (name === "Adam") kept[i] = snapshot;
+      }
+    });
+  for (const [i, divideUpdates] of [true, false].entries()) {
+    if (!isOne) fewer[i].close();
+    else
+      await led(fewer[i], divideUpdates, async (backend) => {
+        const training = await updateCases.Adam.training();
+        const { digests } = await updatesOn(backend, training, { from: kept[i] });
+        outcomes[i]["Adam, with a process less"] = digests;
+      });
+  }
+  world.close();
+  found({ divided: outcomes[0], whole: outcomes[1] });
+}
 
 /** Two sums that have begun; `act` is what rank 1 does then. */
 function withSumsUnderway(act) {

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
 import { partOf } from "../../src/collectives/index.js";
 import { ownOn } from "./gradients.js";
+import { updateCases } from "./updates.js";
 import {
   allReductions,
   arrayOf,
@@ -27,6 +28,24 @@ const longMs = 300_000;
 const cases = floatKinds.flatMap((kind) =>
   memories.flatMap(() => lengths.map((length): [FloatKind, number] => [kind, length])),
 );
+
+/** What a rank's array is after a reduce-scatter. */
+function scattered(kind: FloatKind, length: number, rank: number, size: number): string {
+  const { start, end } = partOf(length, { rank, size });
+  const array = fill(arrayOf(kind, length, "plain"), rank);
+  array.set(reduced(kind, length, size, "sum").subarray(start, end), start);
+  return digest(array);
+}
+
+/** What every rank's array is after an all-gather. */
+function gathered(kind: FloatKind, length: number, size: number): string {
+  const array = arrayOf(kind, length, "plain");
+  for (let rank = 0; rank < size; rank++) {
+    const { start, end } = partOf(length, { rank, size });
+    array.set(fill(arrayOf(kind, length, "plain"), rank).subarray(start, end), start);
+  }
+  return digest(array);
+}
 
 interface Values {
   readonly rank: number;
@@ -57,7 +76,6 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
       const of = (kind: FloatKind, length: number, rank: number) =>
         fill(arrayOf(kind, length, "plain"), rank);
       const ranks = Array.from({ length: size }, (_, rank) => rank);
-      const part = (length: number, rank: number) => partOf(length, { rank, size });
       const processes = world.processes();
       expect(processes).toHaveLength(size);
       for (const rank of ranks) {
@@ -70,25 +88,8 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
           expect(found[reduction]).toEqual(
             cases.map(([kind, length]) => digest(reduced(kind, length, size, reduction))),
           );
-        expect(found.scattered).toEqual(
-          cases.map(([kind, length]) => {
-            const { start: from, end } = part(length, rank);
-            const array = of(kind, length, rank);
-            array.set(reduced(kind, length, size, "sum").subarray(from, end), from);
-            return digest(array);
-          }),
-        );
-        expect(found.gathered).toEqual(
-          cases.map(([kind, length]) => {
-            const array = of(kind, length, 0);
-            for (const other of ranks)
-              array.set(
-                of(kind, length, other).subarray(part(length, other).start),
-                part(length, other).start,
-              );
-            return digest(array);
-          }),
-        );
+        expect(found.scattered).toEqual(cases.map(([kind, length]) => scattered(kind, length, rank, size)));
+        expect(found.gathered).toEqual(cases.map(([kind, length]) => gathered(kind, length, size)));
         expect(found.sent).toEqual(cases.map(([kind, length], i) => digest(of(kind, length, i % size))));
         expect(found.bytes).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
       }
@@ -113,18 +114,21 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
   );
 
   test.each([2, 3])(
-    "%i ranks: sums that were begun give the same bits, however ranks look after them",
+    "%i ranks: what was begun gives the same bits, however ranks look after it",
     async (size) => {
       const world = start(size, "underway");
       expect(await world.ended).toMatchObject({ code: 0 });
-      const digests = floatKinds.flatMap((kind) =>
-        journeys.map((length) => digest(reduced(kind, length, size, "sum"))),
+      const cases = floatKinds.flatMap((kind) =>
+        journeys.map((length): [FloatKind, number] => [kind, length]),
       );
+      const digests = cases.map(([kind, length]) => digest(reduced(kind, length, size, "sum")));
+      const all = cases.map(([kind, length]) => gathered(kind, length, size));
       const one = (size * (size + 1)) / 2;
       for (let rank = 0; rank < size; rank++)
         expect(world.found(rank)).toEqual({
           ...{ digests, told: 17, one, over: true },
-          refusal: rank === 0 ? "close: 6 reductions are under way; expected all to be finished." : "",
+          parts: [cases.map(([kind, length]) => scattered(kind, length, rank, size)), all],
+          refusal: rank === 0 ? "close: 18 exchanges are under way; expected all to be finished." : "",
         });
     },
     longMs,
@@ -154,6 +158,29 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
       expect(isSame).toBe(true);
       expect(errors).toHaveLength(3);
       for (const error of errors) expect(error).toBeLessThan(1e-5);
+    },
+    longMs,
+  );
+
+  // What is above the library is the same for all.
+  const isFirst = launcher === launchers.find((one) => one.launcher)?.launcher;
+  test.each([
+    [2, 1],
+    ...(isFirst
+      ? [
+          [3, 1],
+          [2, 2],
+        ]
+      : []),
+  ])(
+    "%i processes of %i threads: updates that processes divide give the bits of those that each makes whole",
+    async (size, threads) => {
+      if (threads > availableParallelism()) return;
+      const world = start(size, threads === 1 ? "updates" : "updatesOfThreads");
+      expect(await world.ended).toMatchObject({ code: 0 });
+      const { divided, whole } = world.found<Record<"divided" | "whole", object>>(0);
+      expect(Object.keys(divided)).toEqual([...Object.keys(updateCases), "Adam, with a process less"]);
+      expect(divided).toEqual(whole);
     },
     longMs,
   );

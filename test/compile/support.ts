@@ -41,10 +41,14 @@ function shapeOf(kernel: Kernel): string {
       return "barrier";
     case "beginAllReduce":
     case "finishAllReduce":
+    case "beginReduceScatter":
+    case "finishReduceScatter":
+    case "beginAllGather":
+    case "finishAllGather":
       return kernel.kind;
     case "loop": {
       const extents = kernel.extents.map((extent, d) => (kernel.reduced[d] ? `(${extent})` : `${extent}`));
-      return `loop ${extents.join("x") || "once"} [${kernel.name}]`;
+      return `loop ${extents.join("x") || "once"} [${kernel.name}]${kernel.inParts ? " in parts" : ""}`;
     }
   }
 }

@@ -3,10 +3,10 @@
  * number of times, so that steps follow one another without JavaScript between them.
  */
 import { invariant } from "../../base/errors.js";
-import { isUpdate } from "../../compile/kernelEffects.js";
+import { beginsExchange, finishesExchange, isExchange, isUpdate } from "../../compile/kernelEffects.js";
 import type {
-  AllReduceKernel,
   ConvolutionKernel,
+  ExchangeKernel,
   GemmKernel,
   Kernel,
   Plan,
@@ -28,14 +28,18 @@ import {
 
 export interface EmittedPlan {
   readonly bytes: Uint8Array;
-  /** What libraries compute, or sum with other processes: the module imports each as `library.<number>`: () => void. */
+  /** What libraries compute, or exchange with other processes: the module imports each as `library.<number>`: () => void. */
   readonly libraryCalls: readonly LibraryKernel[];
 }
 
-export type LibraryKernel = GemmKernel | ConvolutionKernel | AllReduceKernel;
+export type LibraryKernel = GemmKernel | ConvolutionKernel | ExchangeKernel;
 
 const isOfLibrary = (kernel: Kernel): kernel is LibraryKernel =>
-  ["gemm", "convolution", "beginAllReduce", "finishAllReduce"].includes(kernel.kind);
+  kernel.kind === "gemm" || kernel.kind === "convolution" || isExchange(kernel);
+
+/** Whether a kernel ends what the step before began; after the last step such kernels run once more. */
+const isOfStepBefore = (kernel: Kernel): boolean =>
+  kernel.kind === "finishAllGather" && kernel.ofStepBefore === true;
 
 /** Beside the calls: `library.advanceSums` moves on what travels, after each kernel while something does. */
 export const advanceSums = "advanceSums";
@@ -63,13 +67,11 @@ export function emitPlan(plan: Plan, features: WasmFeatures, meeting?: Meeting):
   const imported = (name: string): Callable =>
     module.importFunction({ module: "library", name }, { parameters: {} });
   const imports: LibraryImports = new Map(libraryCalls.map((kernel, i) => [kernel, imported(`${i}`)]));
-  const advance = libraryCalls.some(({ kind }) => kind === "beginAllReduce")
-    ? imported(advanceSums)
-    : undefined;
+  const advance = libraryCalls.some(beginsExchange) ? imported(advanceSums) : undefined;
   const clock = clockCalls(module);
   const target = createLoopTarget(module, plan.buffers, features);
   const barrier = meeting && defineBarrier(module, meeting, clock);
-  const defineEntry = (name: string, calls: readonly Statement[], { traces }: PlanEntry): void => {
+  const defineEntry = (name: string, calls: readonly Statement[], { kernels, traces }: PlanEntry): void => {
     module.function(name, { parameters: { steps: "i32" } }, (f, { steps }) => {
       const step = f.let(i32.const(0));
       f.while(i32.lt_s(step, steps), () => {
@@ -80,13 +82,14 @@ export function emitPlan(plan: Plan, features: WasmFeatures, meeting?: Meeting):
         }
         f.add(step, 1);
       });
+      for (const kernel of kernels.filter(isOfStepBefore)) f.do(call(imports.get(kernel)!, {}));
     });
   };
   for (const [name, entry] of Object.entries(plan.entries)) {
-    let underway = 0;
+    let underway = entry.kernels.filter(isOfStepBefore).length;
     const calls = entry.kernels.map((kernel): Statement[] => {
-      if (kernel.kind === "beginAllReduce") underway++;
-      if (kernel.kind === "finishAllReduce") underway--;
+      if (beginsExchange(kernel)) underway++;
+      if (finishesExchange(kernel)) underway--;
       const own = callOf(kernel, target, imports, barrier);
       return advance && underway > 0 ? [own, call(advance, {})] : [own];
     });
@@ -114,6 +117,10 @@ function callOf(
     case "convolution":
     case "beginAllReduce":
     case "finishAllReduce":
+    case "beginReduceScatter":
+    case "finishReduceScatter":
+    case "beginAllGather":
+    case "finishAllGather":
       return call(imports.get(kernel)!, {});
     case "pool":
       return call(emitPool(target, kernel), {});

@@ -2,6 +2,7 @@
 import { allocate, bytesOf, dtypes, type TypedArray } from "../../base/dtype.js";
 import { invariant, SlalomError, unknownName } from "../../base/errors.js";
 import { sizeOf } from "../../base/shape.js";
+import type { FloatArray } from "../../collectives/index.js";
 import {
   checkSteps,
   checkValues,
@@ -9,6 +10,7 @@ import {
   type Executable,
   type RunOptions,
 } from "../../compile/backend.js";
+import { kernelEffects } from "../../compile/kernelEffects.js";
 import type { Plan, PlanBuffer } from "../../compile/plan.js";
 import { mostMemoryBytes } from "./memoryLayout.js";
 import type { MemoryPool } from "./memoryPool.js";
@@ -37,6 +39,8 @@ export class CpuExecutable implements Executable {
   private readonly followers: Followers | undefined;
   private readonly number: number;
   private readonly named: ReadonlyMap<string, PlanBuffer>;
+  /** Variables of which each process has its own part alone. */
+  private readonly inParts = new Set<PlanBuffer>();
   private lastSteps = new Map<string, number>();
   private released = false;
 
@@ -78,6 +82,7 @@ export class CpuExecutable implements Executable {
     invariant(!this.released, "a released program runs no more");
     if (!this.plan.entries[entry]) throw unknownName("entry", entry, Object.keys(this.plan.entries));
     checkSteps(steps, this.traceCapacity);
+    if (steps > 0) this.changeParts(entry);
     if (this.followers) this.runTogether(this.followers, entry, steps, options);
     else this.leader.run(entry, steps, options);
     this.lastSteps.set(entry, steps);
@@ -99,10 +104,13 @@ export class CpuExecutable implements Executable {
     if (own) throw own.error;
   }
 
+  /** Collective where processes have but parts of the variable. */
   read(name: string): TypedArray {
-    const view = this.view(this.buffer(name));
+    const buffer = this.buffer(name);
+    if (this.inParts.has(buffer)) this.gather([buffer]);
+    const view = this.view(buffer);
     // A copy outside of shared memory: a typed array like any other.
-    const copy = allocate(this.buffer(name).dtype, view.length);
+    const copy = allocate(buffer.dtype, view.length);
     copy.set(view);
     return copy;
   }
@@ -110,6 +118,7 @@ export class CpuExecutable implements Executable {
   write(name: string, values: TypedArray | readonly number[]): void {
     const buffer = this.buffer(name);
     checkValues(name, buffer, values.length);
+    this.inParts.delete(buffer);
     const copies = buffer.scope === "private" ? this.plan.ranks : 1;
     for (let rank = 0; rank < copies; rank++)
       this.view({ ...buffer, offset: buffer.offset + rank * this.plan.privateBytes }).set(values);
@@ -144,6 +153,32 @@ export class CpuExecutable implements Executable {
     this.followers?.begin({ kind: "release", program: this.number });
     this.followers?.end();
     this.options.memories.giveBack(this.memory);
+  }
+
+  /** Gathers what the entry needs whole; what it leaves in parts is in parts from now on. */
+  private changeParts(entry: string): void {
+    const { buffers, entries } = this.plan;
+    const { kernels, inParts = [] } = entries[entry];
+    const left = new Set(inParts.map((buffer) => buffers[buffer]));
+    if (this.inParts.size > 0) {
+      const touched = new Set(kernels.flatMap((kernel) => Object.values(kernelEffects(kernel)).flat()));
+      const needed = [...touched].map((buffer) => buffers[buffer]);
+      this.gather(
+        needed.filter((buffer) => this.inParts.has(buffer) && !left.has(buffer)),
+        entry,
+      );
+    }
+    for (const buffer of left) this.inParts.add(buffer);
+  }
+
+  /** Makes variables whole that are in parts. Collective. */
+  private gather(parted: readonly PlanBuffer[], entry?: string): void {
+    if (parted.length === 0) return;
+    this.leader.gather(
+      parted.map((buffer) => this.view(buffer) as FloatArray),
+      entry,
+    );
+    for (const buffer of parted) this.inParts.delete(buffer);
   }
 
   private buffer(name: string): PlanBuffer {

@@ -28,6 +28,11 @@ export interface CpuBackendOptions {
   readonly communicator?: Communicator;
   /** How long a rank may be late before it is taken for dead, in milliseconds; default 120,000. */
   readonly patienceMs?: number;
+  /**
+   * Whether processes divide the updates of large parameters, each making a part and giving it to the others, or each
+   * makes all of them; the same bits either way. Default true; what the leading process says counts.
+   */
+  readonly divideUpdates?: boolean;
 }
 
 export interface CpuBackend extends Backend {
@@ -49,7 +54,7 @@ export function cpuBackend(options: CpuBackendOptions = {}): CpuBackend {
   const { communicator } = options;
   const processes = communicator && new Processes(communicator, patienceMs);
   const description = descriptionOf(parts, communicator?.size ?? 1);
-  const { ranks, processes: count } = description;
+  const { ranks, planOf } = description;
   return {
     ...description,
     compile(program) {
@@ -60,7 +65,7 @@ export function cpuBackend(options: CpuBackendOptions = {}): CpuBackend {
           `program ${program.name}: is for ${needed} ranks, and the backend has ${ranks}; expected as many, or 1.`,
         );
       }
-      const plan = planProgram(program, { processes: needed === 1 ? 1 : count });
+      const plan = planOf(program);
       checkPrecision(plan, gemm);
       const make = (): CpuExecutable => new CpuExecutable(plan, program.traceCapacity, parts);
       return processes && plan.processes > 1 ? processes.compile(plan, program.traceCapacity, make) : make();
@@ -87,9 +92,9 @@ export function describeCpuBackend({
 }
 
 function descriptionOf(
-  { gemm, convolution, features, threads }: ReturnType<typeof partsOf>,
+  { gemm, convolution, features, threads, divideUpdates }: ReturnType<typeof partsOf>,
   processes: number,
-): CpuBackendDescription & Required<Pick<CpuBackend, "ranks" | "processes">> {
+): CpuBackendDescription & Required<Pick<CpuBackend, "ranks" | "processes" | "planOf">> {
   const ranks = threads * processes;
   const found = [
     [gemm.title, gemm.version].filter(Boolean).join(" "),
@@ -103,6 +108,8 @@ function descriptionOf(
     description: `cpu (${found.join(", ")})`,
     ranks,
     processes,
+    planOf: (program) =>
+      planProgram(program, { processes: (program.ranks ?? 1) === 1 ? 1 : processes, divideUpdates }),
     memoryOf: (plan) => ({
       workspaceBytes: memoryLayout(plan, { gemm, convolution }).bytes - plan.arenaBytes,
       mostBytes: mostMemoryBytes,
@@ -126,9 +133,18 @@ export async function followCpuBackend(
 
 /** What every process has of its own. */
 function partsOf(where: string, options: CpuBackendOptions) {
-  const known = ["gemm", "searchPaths", "relaxedSimd", "ranks", "communicator", "patienceMs"];
+  const known = [
+    "gemm",
+    "searchPaths",
+    "relaxedSimd",
+    "ranks",
+    "communicator",
+    "patienceMs",
+    "divideUpdates",
+  ];
   checkKeys(where, options, known);
   const { ranks = 1, patienceMs = 120_000, searchPaths = [], gemm: choice = "auto", communicator } = options;
+  const { divideUpdates = true } = options;
   if (!Number.isInteger(ranks) || ranks < 1 || ranks > mostRanks) {
     throw new SlalomError(
       "device",
@@ -147,6 +163,7 @@ function partsOf(where: string, options: CpuBackendOptions) {
     memories: new MemoryPool(),
     patienceMs,
     threads: ranks,
+    divideUpdates,
     ...(followers && { followers }),
     ...(communicator && { world: { process: communicator.rank, communicator } }),
   };

@@ -1,12 +1,12 @@
 /**
- * Kernels that libraries compute, and sums that travel between processes, as functions without arguments: all offsets
+ * Kernels that libraries compute, and what travels between processes, as functions without arguments: all offsets
  * are known once a plan has its memory.
  */
 import { bytesOf, dtypes } from "../../base/dtype.js";
 import { invariant } from "../../base/errors.js";
 import { sizeOf } from "../../base/shape.js";
 import type { FloatArray } from "../../collectives/index.js";
-import type { AllReduceKernel, ConvolutionKernel, GemmKernel, Plan } from "../../compile/plan.js";
+import type { ConvolutionKernel, ExchangeKernel, GemmKernel, Plan } from "../../compile/plan.js";
 import type { BoundConvolution, ConvolutionSpec } from "./convolution/index.js";
 import type { LibraryKernel } from "./emitPlan.js";
 import type { BoundGemm } from "./gemm/index.js";
@@ -29,7 +29,11 @@ export function prepareLibraryCall(kernel: LibraryKernel, plan: Plan, bound: Bou
       return prepareConvolution(kernel, plan, bound.convolution);
     case "beginAllReduce":
     case "finishAllReduce":
-      return prepareAllReduce(kernel, plan, bound);
+    case "beginReduceScatter":
+    case "finishReduceScatter":
+    case "beginAllGather":
+    case "finishAllGather":
+      return prepareExchange(kernel, plan, bound);
   }
 }
 
@@ -62,18 +66,23 @@ function prepareConvolution(kernel: ConvolutionKernel, plan: Plan, bound: BoundC
   };
 }
 
-function prepareAllReduce(
-  { kind, buffers }: AllReduceKernel,
-  plan: Plan,
-  { sums, memory }: BoundLibraries,
-): () => void {
+function prepareExchange(kernel: ExchangeKernel, plan: Plan, { sums, memory }: BoundLibraries): () => void {
+  const { kind, buffers } = kernel;
   invariant(sums, "a plan for several processes is run by several");
   const arrays = buffers.map((number): FloatArray => {
     const { dtype, shape, offset } = plan.buffers[number];
     return new dtypes[dtype].array(memory.buffer, offset, sizeOf(shape)) as FloatArray;
   });
   const bucket = { buffer: buffers[0], arrays };
-  return kind === "beginAllReduce" ? () => sums.begin(bucket) : () => sums.finish(bucket);
+  if (kind === "finishAllGather" && kernel.ofStepBefore) return () => sums.finishIfBegun(bucket);
+  switch (kind) {
+    case "beginAllReduce":
+    case "beginReduceScatter":
+    case "beginAllGather":
+      return () => sums.begin(kind, bucket);
+    default:
+      return () => sums.finish(bucket);
+  }
 }
 
 /** The product as a function without arguments: all offsets are known. */

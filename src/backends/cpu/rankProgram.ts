@@ -1,6 +1,8 @@
 /** A plan as one rank runs it: its WebAssembly instance over the memory of all, its prepared library calls. */
-import type { Communicator } from "../../collectives/index.js";
+import { invariant } from "../../base/errors.js";
+import type { Communicator, FloatArray } from "../../collectives/index.js";
 import type { RunOptions } from "../../compile/backend.js";
+import { isExchange } from "../../compile/kernelEffects.js";
 import type { Plan } from "../../compile/plan.js";
 import { planForRank } from "../../compile/planForRank.js";
 import type { BoundConvolution, ConvolutionLibrary } from "./convolution/index.js";
@@ -41,6 +43,7 @@ export class RankProgram {
   private clock: RankClock | undefined;
   private convolutions: BoundConvolution | undefined;
   private products: BoundGemm | undefined;
+  private sums: TravellingSums | undefined;
 
   /**
    * @param rank of this process
@@ -79,6 +82,7 @@ export class RankProgram {
     this.products = gemm.bind(memory, gemmAt);
     this.convolutions = convolution.bind(memory, convolutionAt, this.products);
     const sums = communicator && new TravellingSums(communicator);
+    this.sums = sums;
     const bound = { gemm: this.products, convolution: this.convolutions, memory, ...(sums && { sums }) };
     const { bytes, libraryCalls } = this.emitted;
     const clock = new RankClock(counters, Object.keys(this.plan.entries).length, this.rank);
@@ -92,8 +96,7 @@ export class RankProgram {
         ...Object.fromEntries(
           libraryCalls.map((kernel, i) => {
             const call = prepareLibraryCall(kernel, this.plan, bound);
-            const isSum = kernel.kind === "beginAllReduce" || kernel.kind === "finishAllReduce";
-            return [`${i}`, isSum ? carrying(call) : call];
+            return [`${i}`, isExchange(kernel) ? carrying(call) : call];
           }),
         ),
         [advanceSums]: carrying(() => sums?.advance()),
@@ -114,6 +117,26 @@ export class RankProgram {
     }
     const number = Object.keys(plan.entries).indexOf(entry);
     this.clock!.run({ entry: number, timedSteps: isTimed ? steps : 0 }, () => run(steps));
+  }
+
+  /**
+   * Gathers what processes have in parts, before other ranks of this one need it.
+   * @param entry that is about to run, whose time it is; absent: the caller's
+   */
+  gather(arrays: readonly FloatArray[], entry?: string): void {
+    const { sums } = this;
+    invariant(sums, "only processes that meet others have parts");
+    const gather = (): void => sums.gather(arrays);
+    if (entry === undefined) {
+      gather();
+      return;
+    }
+    const clock = this.clock!;
+    const number = Object.keys(this.plan.entries).indexOf(entry);
+    clock.run(
+      { entry: number, timedSteps: 0 },
+      clock.carrying(gather, () => false),
+    );
   }
 
   release(): void {

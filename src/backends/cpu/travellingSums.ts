@@ -1,10 +1,10 @@
 /**
- * Sums over processes that travel while the thread that sent them computes. It looks after them now and then: nobody
- * else carries them. The time that communication takes from computing is that in `begin`, `advance` and `finish`; what
+ * Sums over processes, and variables that are gathered from them, that travel while the thread that sent them computes. It
+ * looks after them now and then: nobody else carries them. The time that communication takes from computing is that in `begin`, `advance` and `finish`; what
  * passes between a `begin` and its `finish` is hidden.
  */
 import { invariant } from "../../base/errors.js";
-import type { Communicator, FloatArray, PendingReduction } from "../../collectives/index.js";
+import type { Communicator, FloatArray, PendingExchange } from "../../collectives/index.js";
 
 /** Arrays of one type that travel together. */
 export interface Bucket {
@@ -13,10 +13,13 @@ export interface Bucket {
   readonly arrays: readonly FloatArray[];
 }
 
+/** The calls of a communicator that send something off; kernels have their names. */
+type Beginning = "beginAllReduce" | "beginReduceScatter" | "beginAllGather";
+
 export class TravellingSums {
   /** Of several arrays one behind another, as they travel. */
   private readonly parcels = new Map<number, FloatArray>();
-  private readonly underway = new Map<number, PendingReduction>();
+  private readonly underway = new Map<number, PendingExchange>();
 
   constructor(private readonly communicator: Communicator) {}
 
@@ -25,10 +28,11 @@ export class TravellingSums {
     return this.underway.size > 0;
   }
 
-  begin(bucket: Bucket): void {
+  /** Of what is not an all-reduce a bucket has one array. */
+  begin(how: Beginning, bucket: Bucket): void {
     const parcel = this.parcelOf(bucket);
     if (bucket.arrays.length > 1) for (const [array, at] of placed(bucket)) parcel.set(array, at);
-    this.underway.set(bucket.buffer, this.communicator.beginAllReduce(parcel));
+    this.underway.set(bucket.buffer, this.communicator[how](parcel));
   }
 
   /** Moves all on that are under way, in the order in which they were begun. */
@@ -38,12 +42,23 @@ export class TravellingSums {
 
   finish(bucket: Bucket): void {
     const pending = this.underway.get(bucket.buffer);
-    invariant(pending, "a sum is begun before it is finished");
+    invariant(pending, "what travels is begun before it is finished");
     pending.finish();
     this.underway.delete(bucket.buffer);
     if (bucket.arrays.length === 1) return;
     const parcel = this.parcelOf(bucket);
     for (const [array, at] of placed(bucket)) array.set(parcel.subarray(at, at + array.length));
+  }
+
+  /** In the first step of a call nothing was begun before. */
+  finishIfBegun(bucket: Bucket): void {
+    if (this.underway.has(bucket.buffer)) this.finish(bucket);
+  }
+
+  /** Makes variables whole of which each process has its part. */
+  gather(arrays: readonly FloatArray[]): void {
+    const pending = arrays.map((array) => this.communicator.beginAllGather(array));
+    for (const one of pending) one.finish();
   }
 
   private parcelOf({ buffer, arrays }: Bucket): FloatArray {

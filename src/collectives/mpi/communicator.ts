@@ -7,6 +7,7 @@
  * It may travel while its rank computes; whoever waits for anything moves all that is under way.
  */
 import { SlalomError } from "../../base/errors.js";
+import { partOf } from "../../base/parts.js";
 import {
   type Communicator,
   checkMovable,
@@ -16,8 +17,7 @@ import {
   type FloatArray,
   type Member,
   type MovableArray,
-  type PendingReduction,
-  partOf,
+  type PendingExchange,
   type Reduction,
 } from "../communicator.js";
 import { gatherRecords } from "../records.js";
@@ -99,7 +99,7 @@ export class MpiCommunicator implements Communicator {
     this.exchange(this.nextCall("allReduce", array), { reduction, gathers: true }).finish();
   }
 
-  beginAllReduce(array: FloatArray, reduction: Reduction = "sum"): PendingReduction {
+  beginAllReduce(array: FloatArray, reduction: Reduction = "sum"): PendingExchange {
     checkReduction("beginAllReduce", array, reduction);
     return this.exchange(this.nextCall("allReduce", array), { reduction, gathers: true });
   }
@@ -109,9 +109,19 @@ export class MpiCommunicator implements Communicator {
     this.exchange(this.nextCall("reduceScatter", array), { reduction, gathers: false }).finish();
   }
 
+  beginReduceScatter(array: FloatArray, reduction: Reduction = "sum"): PendingExchange {
+    checkReduction("beginReduceScatter", array, reduction);
+    return this.exchange(this.nextCall("reduceScatter", array), { reduction, gathers: false });
+  }
+
   allGather(array: MovableArray): void {
     checkMovable("allGather", array);
     this.exchange(this.nextCall("allGather", array), { gathers: true }).finish();
+  }
+
+  beginAllGather(array: MovableArray): PendingExchange {
+    checkMovable("beginAllGather", array);
+    return this.exchange(this.nextCall("allGather", array), { gathers: true });
   }
 
   /** The root hands out parts, then each rank hands its part on: no link carries more than twice the array. */
@@ -144,7 +154,7 @@ export class MpiCommunicator implements Communicator {
     if (this.underway.size > 0) {
       throw new SlalomError(
         "option",
-        `close: ${this.underway.size} reductions are under way; expected all to be finished.`,
+        `close: ${this.underway.size} exchanges are under way; expected all to be finished.`,
       );
     }
     const call = this.nextCall("close", new Uint8Array(0));
@@ -180,7 +190,7 @@ export class MpiCommunicator implements Communicator {
   }
 
   /** Begins it. */
-  private exchange(call: Call, purpose: Purpose): PendingReduction {
+  private exchange(call: Call, purpose: Purpose): PendingExchange {
     const { array, tag, number } = call;
     const result = purpose.reduction ? (number % tagRounds) * tagsPerRound + sumsTag : tag;
     const tags = { contribution: tag, result };

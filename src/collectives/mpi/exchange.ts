@@ -4,7 +4,8 @@
  * is on its way. No step waits; each takes what has come.
  */
 import { SlalomError } from "../../base/errors.js";
-import { type FloatArray, type MovableArray, type Part, partOf, type Reduction } from "../communicator.js";
+import { type Part, partOf } from "../../base/parts.js";
+import type { FloatArray, MovableArray, Reduction } from "../communicator.js";
 import type { Handle } from "./abi.js";
 import type { Envelope, Mpi, Span } from "./calls.js";
 

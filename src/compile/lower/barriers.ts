@@ -1,9 +1,10 @@
 /**
  * Where ranks meet. Kernels are put into phases: within one no rank touches what another one writes; between two
  * stands a barrier. Steps follow one another, so the last phase meets the first one of the next step as well. What stands
- * behind a journey to other processes waits for its beginning, though it needs nothing of it: it is there to hide it.
+ * behind a journey to other processes waits for its beginning, though it needs nothing of it: it is there to hide it. The
+ * end of one that the step before began waits for all that stands before it, which hides that one.
  */
-import { kernelEffects, peerAccesses } from "../kernelEffects.js";
+import { beginsExchange, isExchange, kernelEffects, peerAccesses } from "../kernelEffects.js";
 import type { Instruction, Kernel, LoopKernel } from "../plan.js";
 
 export interface Arranged {
@@ -36,7 +37,7 @@ export function arrangeForRanks(kernels: readonly Kernel[], { isShared, isJoint 
   let begun = 0;
   parts.forEach((part, j) => {
     const { reads, writes, peers } = effects[j];
-    let phase = begun;
+    let phase = isOfStepBefore(part) ? Math.max(begun, ...phases) : begun;
     for (let i = 0; i < j; i++) {
       const before = effects[i];
       const conflicts = [
@@ -44,13 +45,14 @@ export function arrangeForRanks(kernels: readonly Kernel[], { isShared, isJoint 
         ...writes.filter((slot) => before.reads.includes(slot) || before.writes.includes(slot)),
       ];
       if (conflicts.length === 0) continue;
+      // One thread of the process begins and finishes all journeys: it does not meet itself.
       const crosses =
-        !(travels(parts[i]) && travels(part)) &&
+        !(isExchange(parts[i]) && isExchange(part)) &&
         conflicts.some((slot) => isShared(slot) || peers.includes(slot) || before.peers.includes(slot));
       phase = Math.max(phase, phases[i] + (crosses ? 1 : 0));
     }
     phases.push(phase);
-    if (part.kind === "beginAllReduce") begun = phase;
+    if (beginsExchange(part)) begun = phase;
   });
   const count = Math.max(0, ...phases) + 1;
   const meets = (phase: number): boolean =>
@@ -72,8 +74,8 @@ export function arrangeForRanks(kernels: readonly Kernel[], { isShared, isJoint 
   return { kernels: arranged, phases: spans };
 }
 
-/** One thread of the process begins and finishes all journeys: it does not meet itself. */
-const travels = ({ kind }: Kernel): boolean => kind === "beginAllReduce" || kind === "finishAllReduce";
+const isOfStepBefore = (kernel: Kernel): boolean =>
+  kernel.kind === "finishAllGather" && kernel.ofStepBefore === true;
 
 /**
  * A loop that stores to shared and to private memory as two loops, as every rank runs the whole of one and a share of

@@ -6,6 +6,7 @@ import { kernelEffects } from "../kernelEffects.js";
 import type { Kernel, PlanBuffer } from "../plan.js";
 import { type Arranged, arrangeForRanks } from "./barriers.js";
 import { inBuckets } from "./buckets.js";
+import type { DividedUpdates, WholeUpdates } from "./dividedUpdates.js";
 import { formGroups, type Group, variesByRank } from "./groups.js";
 import { joinKernels } from "./join.js";
 import { jointProducts, noJointProducts } from "./jointProducts.js";
@@ -38,13 +39,16 @@ export interface LoweredEntry {
   readonly slots: readonly Slot[];
   /** The slot that holds each trace when the step is done. */
   readonly traces: readonly { readonly name: string; readonly slot: number }[];
+  readonly inParts: readonly number[];
+}
+
+/** An entry before its kernels meet other ranks. */
+export interface EntryKernels extends WholeUpdates {
+  readonly traces: LoweredEntry["traces"];
 }
 
 /** Throws a SlalomError "internal" for an update that differs between ranks. */
-export function lowerEntry(
-  entry: EntryGraph,
-  { ranks, processes, isShared, inWaves }: RankSharing,
-): LoweredEntry {
+export function entryKernels(entry: EntryGraph, { ranks, processes, isShared }: RankSharing): EntryKernels {
   const { updates, traces } = withFitOperands(entry);
   const outputs = [...updates, ...traces].map(({ value }) => value);
   const order = topologicalOrder(outputs);
@@ -85,10 +89,21 @@ export function lowerEntry(
     }),
   ]);
   const joined = joinKernels(computing, (slot) => slots.isTemporary(slot) && !outside.has(slot));
-  const kernels = inBuckets(
-    [...kept.before, ...moved.before, ...joined, ...moved.after],
-    (slot) => slots.at(slot).node,
-  );
+  return {
+    kernels: [...kept.before, ...moved.before, ...joined, ...moved.after],
+    slots,
+    kept: new Set(kept.traces.map(({ slot }) => slot)),
+    traces: kept.traces,
+  };
+}
+
+/** The entry as ranks run it: sums that travel, meetings, and how long memory is in use. */
+export function arrangeEntry(
+  { kernels: whole, slots, kept, traces }: EntryKernels,
+  { ranks, processes, isShared, inWaves }: RankSharing,
+  { kernels: divided, inParts }: DividedUpdates = { kernels: whole, inParts: [] },
+): LoweredEntry {
+  const kernels = inBuckets(divided, (slot) => slots.at(slot).node, kept);
   const sharesSlot = (number: number): boolean => {
     const slot = slots.at(number);
     if (slot.kind === "temporary") return slot.scope === "shared";
@@ -102,11 +117,9 @@ export function lowerEntry(
       : arrangeForRanks(kernels, { isShared: sharesSlot, isJoint: slots.isJoint });
   return {
     kernels: arranged.kernels,
-    slots: slots.withLifetimes(
-      arranged,
-      kept.traces.map(({ slot }) => slot),
-    ),
-    traces: kept.traces,
+    slots: slots.withLifetimes(arranged, kept),
+    traces,
+    inParts,
   };
 }
 

@@ -79,7 +79,7 @@ export class Slots {
    * for another tensor only once all of them are done with the one before.
    * @param kept slots that must hold their values when the step is done
    */
-  withLifetimes({ kernels, phases, unordered = false }: Arranged, kept: readonly number[]): Slot[] {
+  withLifetimes({ kernels, phases, unordered = false }: Arranged, kept: Iterable<number>): Slot[] {
     kernels.forEach((kernel, i) => {
       const { reads, writes } = kernelEffects(kernel);
       const peers = peerAccesses(kernel);

@@ -123,6 +123,10 @@ function emitKernel(kernel: Kernel, memory: Memory): Stage[] {
       return emitPool(kernel, memory);
     case "beginAllReduce":
     case "finishAllReduce":
+    case "beginReduceScatter":
+    case "finishReduceScatter":
+    case "beginAllGather":
+    case "finishAllGather":
     case "barrier":
       return invariant(false, "sums are commands, and the plan of one rank has no barriers") as never;
   }
