@@ -30,6 +30,8 @@ export interface ContestantSpec {
   readonly threads: number;
   /** Of Slalom: processes that share one run, each with so many threads, started by mpirun; absent: one, without it. */
   readonly processes?: number;
+  /** Of Slalom: whether these divide the updates of large parameters; absent: they do. */
+  readonly divideUpdates?: boolean;
   /** Processes that each do the whole workload at the same time; their steps are added. 1 by default. */
   readonly copies?: number;
   /** Chunks of every sample, in place of a length of time. */

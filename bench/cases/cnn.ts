@@ -81,6 +81,8 @@ export const cnnBfloat16 = comparison({
   notes: ["PyTorch's is autocast to bfloat16: weights in float32, products and convolutions in bfloat16."],
 });
 
+const twoProcesses = { library: "slalom", threads: 1, processes: 2, chunkSteps, batch: 100 } as const;
+const wholeUpdates = "the same, each making all updates";
 const onOneCore = "one run in one process on one core, batch 50";
 
 /** Two processes against one, each with as large a part of the batch as that one has. */
@@ -90,10 +92,8 @@ const cnnTogether = comparison({
   workload,
   unit: "example",
   ours: [
-    {
-      ...{ library: "slalom", form: "one run shared by 2 processes, batch 100", threads: 1, chunkSteps },
-      ...{ processes: 2, batch: 100 },
-    },
+    { ...twoProcesses, form: "one run shared by 2 processes, batch 100" },
+    { ...twoProcesses, form: wholeUpdates, divideUpdates: false },
     { library: "slalom", form: onOneCore, threads: 1, chunkSteps, batch: 50 },
   ],
   peers: [],

@@ -50,6 +50,7 @@ export function backendOf(spec: ContestantSpec, { communicator, files }: Surroun
         gemm: spec.gemm ?? "auto",
         ranks: spec.threads,
         ...(communicator && { communicator }),
+        ...(spec.divideUpdates !== undefined && { divideUpdates: spec.divideUpdates }),
       });
 }
 

@@ -6,9 +6,10 @@
  *     hidden(N) = min(allReduce(N), overlap 2/3 perExample ceil(batch / N))
  *
  * `fixed` and `perExample` are fitted to steps that one rank took at several sizes of batch. The fixed part holds what does
- * not shrink with the share: the update, which every rank makes in full, and the start of kernels. Only a backward pass can
- * hide an all-reduce, and it is taken as two thirds of what examples cost: about twice the forward pass. Nothing is known
- * here of ranks that wait for one another, of input, or of memory that ranks share.
+ * not shrink with the share: the start of kernels, and the update, as if every rank made it in full. Processes divide that
+ * of large parameters: the steps of one rank do not tell how much of the fixed part that is. Only a backward pass can hide an
+ * all-reduce, and it is taken as two thirds of what examples cost: about twice the forward pass. Nothing is known here of
+ * ranks that wait for one another, of input, or of memory that ranks share.
  */
 import { SlalomError } from "../base/errors.js";
 import { allReduceSeconds, type Link } from "./links.js";
