@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { partOf } from "../../src/base/parts.js";
 import { sizeOf } from "../../src/base/shape.js";
 import { boxesOf } from "../../src/compile/boxes.js";
+import { explainPlan } from "../../src/compile/explain.js";
 import {
   beginsExchange,
   finishesExchange,
@@ -291,6 +292,23 @@ describe("a divided step", () => {
       }
     },
   );
+});
+
+test("explained: as many bytes travel as in an all-reduce, and a process updates its part", () => {
+  const peaks = { gemmGflops: 1, loopGflops: 1, bandwidthGBs: 1 };
+  const kernelsOf = (plan: Plan) => explainPlan(plan, peaks).entries[0].kernels;
+  const program = descending(2, momentum);
+  const [whole, parts] = [planProgram(program, { processes: 2 }), divided(program, 2)];
+  const travelled = (plan: Plan): number =>
+    kernelsOf(plan)
+      .filter(({ kind }) => /^begin/.test(kind))
+      .reduce((sum, { bytes }) => sum + bytes, 0);
+  expect(travelled(whole)).toBe(2 * 4 * (512 * 520 + 520 * 3 + 1));
+  expect(travelled(parts)).toBe(travelled(whole));
+  expect(kernelsOf(parts).filter(({ shape }) => shape === "512x520, in parts")).toHaveLength(1);
+  const update = kernelsOf(planForRank(parts, 0, 1)).find(({ shape }) => shape === "256x520");
+  // Gradient, velocity and weight are read, the latter two written.
+  expect(update).toMatchObject({ kind: "loop", bytes: 5 * 4 * 256 * 520 });
 });
 
 /** Adds how often a loop stores each element of a buffer. */
