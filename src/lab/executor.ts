@@ -5,8 +5,8 @@
 import { basename } from "node:path";
 import type { Backend } from "../compile/backend.js";
 import type { Dataset } from "../learn/datasets/dataset.js";
-import { makeFolderWithin, type RunWriter, runId, type Store } from "../runs/index.js";
-import { Ledger, trainLanes } from "../train/index.js";
+import { makeFolderWithin, type RunWriter, runId, type Store, type TimeLedger } from "../runs/index.js";
+import { Ledger, ledgerOfFailure, trainLanes } from "../train/index.js";
 import { checkpointPath, loadCheckpoint, removeCheckpoint, saveCheckpoint } from "./checkpoints.js";
 import type { TaskProgress } from "./progress.js";
 import { storeModel } from "./storeModel.js";
@@ -83,8 +83,9 @@ export async function executeTask(
     return taken;
   };
   const path = task.checkpoint?.path ?? checkpointPath(stored.checkpointFolder, task.configurations);
+  let from: ReturnType<typeof loadCheckpoint> | undefined;
   try {
-    const from = task.checkpoint && loadCheckpoint(task.checkpoint.path);
+    from = task.checkpoint && loadCheckpoint(task.checkpoint.path);
     for (const [lane, configuration] of task.configurations.entries()) {
       if (from?.head.ended.includes(lane)) continue;
       writers.set(
@@ -129,7 +130,9 @@ export async function executeTask(
       },
     );
   } catch (error) {
-    for (const writer of writers.values()) failQuietly(writer, error);
+    const fromStep = from?.head.step ?? 0;
+    const spent = ledgerOfFailure(ledger, { lanes: task.configurations.length, fromStep });
+    for (const writer of writers.values()) failQuietly(writer, error, spent);
     throw error;
   }
   if (!signal?.aborted) removeCheckpoint(path);
@@ -137,9 +140,9 @@ export async function executeTask(
 }
 
 /** Where the store itself is what failed, the error that says so counts, not that it can't be written there. */
-function failQuietly(writer: RunWriter, error: unknown): void {
+function failQuietly(writer: RunWriter, error: unknown, spent: TimeLedger): void {
   try {
-    writer.fail(error);
+    writer.fail(error, spent);
   } catch {
     // The run stands as unfinished, and is trained again.
   }

@@ -178,6 +178,6 @@ export interface RunSummary {
   /** Final parameters by name, row-major, where they are under 100 numbers together. */
   readonly parameters?: Readonly<Record<string, readonly number[]>>;
   readonly error?: string;
-  /** Where the time went; absent in runs of earlier versions and in those that failed. */
+  /** Where the time went; absent in runs of earlier versions. Of a run that failed it is what the leading rank knows. */
   readonly ledger?: TimeLedger;
 }

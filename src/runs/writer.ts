@@ -6,6 +6,7 @@ import { encodeRecord, guarded, writeAll, writeWhole } from "./files.js";
 import { encodeRows } from "./metrics.js";
 import type { MetricRow, RunSummary, Target } from "./records.js";
 import { type RunOutcome, type SummaryBuilder, summaryBuilder } from "./summary.js";
+import type { TimeLedger } from "./timeLedger.js";
 
 /** The single writer of a run. Get one from `Study.createRun`. */
 export class RunWriter {
@@ -85,9 +86,10 @@ export class RunWriter {
     return summary;
   }
 
-  /** Ends the run as failed, with the error's message; it is repeated on resume. */
-  fail(error: unknown): RunSummary {
-    return this.finish({ status: "failed", error: error instanceof Error ? error.message : String(error) });
+  /** Ends the run as failed, with the error's message and what was spent until then; it is repeated on resume. */
+  fail(error: unknown, ledger?: TimeLedger): RunSummary {
+    const message = error instanceof Error ? error.message : String(error);
+    return this.finish({ status: "failed", error: message, ...(ledger && { ledger }) });
   }
 
   private withFile(action: (file: number) => void): void {

@@ -5,7 +5,7 @@ export { type GradientNoise, type GradientOf, gradientNoise, noiseScale } from "
 export { initialParameters, seedKeys } from "./initialValues.js";
 export { divergenceFactor } from "./lane.js";
 export { type LaneProgram, laneProgram } from "./laneProgram.js";
-export { Ledger } from "./ledger.js";
+export { Ledger, ledgerOfFailure } from "./ledger.js";
 export {
   accumulateEntry,
   evaluateEntry,

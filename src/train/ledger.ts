@@ -102,6 +102,18 @@ export function rankLedgers(
   };
 }
 
+/**
+ * The ledger of lanes whose training failed: what the leading rank knows, as the others may no longer answer. The update is
+ * not told from the rest of the steps.
+ */
+export function ledgerOfFailure(
+  ledger: Ledger,
+  { lanes, fromStep }: Pick<TimeLedger, "lanes" | "fromStep">,
+): TimeLedger {
+  const read = ledger.read();
+  return { training: ledger.training, lanes, fromStep, wallS: read.wallS, ...rankLedgers(read, undefined) };
+}
+
 /** @param count of ranks */
 function leading(host: HostTimes, times: EntryTimes | undefined, count: number): RankLedger {
   const { parts, steps, waiting, ...others } = host;

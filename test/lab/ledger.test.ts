@@ -5,12 +5,15 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
+import { SlalomError } from "../../src/base/errors.js";
+import type { Backend } from "../../src/compile/backend.js";
 import { inThread, runStudy, study } from "../../src/lab/index.js";
 import { blobs } from "../../src/learn/datasets/index.js";
 import { perceptron } from "../../src/learn/models/index.js";
 import { sgd } from "../../src/learn/optimizers/index.js";
 import { classificationProblem } from "../../src/learn/problems/index.js";
 import { loadStudy, openStore, type TimeLedger, totalS } from "../../src/runs/index.js";
+import { stepEntry } from "../../src/train/index.js";
 
 const root = mkdtempSync(join(tmpdir(), "slalom-ledger-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -67,4 +70,39 @@ test("an interrupted run tells its own time, and one that goes on counts from it
   expect(continued.fromStep).toBeGreaterThan(0);
   expect(continued.fromStep).toBeLessThan(2000);
   expect(totalS(continued.ranks[0].accounts)).toBeCloseTo(continued.wallS, 9);
+});
+
+test("a run that failed tells what was spent until then", async () => {
+  const cpu = cpuBackend();
+  let calls = 0;
+  const breaking: Backend = {
+    ...cpu,
+    compile(program) {
+      const executable = cpu.compile(program);
+      return {
+        bytes: executable.bytes,
+        read: (name) => executable.read(name),
+        write: (name, values) => executable.write(name, values),
+        trace: (entry, trace) => executable.trace(entry, trace),
+        release: () => executable.release(),
+        run(entry, steps) {
+          if (entry === stepEntry && ++calls === 3) throw new SlalomError("device", "it broke");
+          executable.run(entry, steps);
+        },
+      };
+    },
+  };
+  const store = openStore(join(root, "broken"));
+  await expect(runStudy(question, { store, executor: inThread(breaking) })).rejects.toThrow("it broke");
+  const { runs } = loadStudy(join(root, "broken", "kept"));
+  expect(runs.map(({ status }) => status)).toEqual(["failed", "failed"]);
+  for (const { summary } of runs) {
+    const { ranks, wallS, lanes, fromStep } = summary!.ledger!;
+    expect({ lanes, fromStep, ranks: ranks.length }).toEqual({ lanes: 2, fromStep: 0, ranks: 1 });
+    const [{ accounts }] = ranks;
+    expect(accounts.input).toBeGreaterThan(loadingMs / 1000 - 0.002);
+    expect(accounts.forwardBackward).toBeGreaterThan(0);
+    expect(totalS(accounts)).toBeCloseTo(wallS, 9);
+  }
+  expect(runs[0].summary!.ledger!.training).toBe(runs[1].summary!.ledger!.training);
 });
