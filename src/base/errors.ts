@@ -26,6 +26,27 @@ export class SlalomError extends Error {
   }
 }
 
+/** An error as plain data, for another thread, another process or another program. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** What is none of ours is a bug. */
+export const failureOf = (error: unknown): Failure => ({
+  code: error instanceof SlalomError ? error.code : "internal",
+  message: error instanceof Error ? error.message : String(error),
+});
+
+/** What `act` gives, or what it throws. */
+export function attempt<T>(act: () => T): { readonly value: T } | { readonly error: unknown } {
+  try {
+    return { value: act() };
+  } catch (error) {
+    return { error };
+  }
+}
+
 /** Throws an internal error unless `condition` holds: for invariants that a user can't break. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new SlalomError("internal", `${message} (a bug in Slalom: please report it)`);

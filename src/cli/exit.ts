@@ -1,5 +1,5 @@
 /** How the process ends: what the codes mean, and how an error reads. */
-import { SlalomError } from "../base/errors.js";
+import { failureOf, SlalomError } from "../base/errors.js";
 
 export const exitCodes = {
   /** A run that diverged is a result as well. */
@@ -34,10 +34,7 @@ export function errorText(error: unknown, { debug }: { readonly debug: boolean }
 
 /** The error for --json. */
 export const errorJson = (error: unknown): object => ({
-  error: {
-    code: error instanceof SlalomError ? error.code : "internal",
-    message: error instanceof Error ? error.message : String(error),
-  },
+  error: failureOf(error),
 });
 
 function stackOf(error: Error): string {

@@ -3,10 +3,10 @@
  * than one of them: each tells what it is as they meet, and who differs, or can't go on, is named.
  */
 import { createHash } from "node:crypto";
-import { type ErrorCode, SlalomError } from "../base/errors.js";
+import { type Failure, SlalomError } from "../base/errors.js";
 import { nameOf } from "../collectives/communicator.js";
 import { type Communicator, openCommunicator } from "../collectives/index.js";
-import { gatherRecords } from "../collectives/records.js";
+import { failureAmong, gatherRecords, toldFailure } from "../collectives/records.js";
 import type { World } from "./world.js";
 
 /** What a process is, by what people call it. */
@@ -42,12 +42,9 @@ export async function meet<T>(
   throw objection;
 }
 
-/** Of each rank. All versions of Slalom tell as much. */
-const bytesOfRank = 16_384;
-
 interface Told {
   readonly traits?: Traits;
-  readonly problem?: { readonly code: ErrorCode; readonly message: string };
+  readonly problem?: Failure;
 }
 
 /**
@@ -59,12 +56,12 @@ export function objectionAmong(
   introduction: { readonly traits: Traits } | { readonly error: unknown },
 ): SlalomError | undefined {
   const { size, members } = communicator;
-  const all = gatherRecords(communicator, toldOf(introduction), bytesOfRank);
-  const silent = all.findIndex(({ problem }) => problem !== undefined);
-  if (silent >= 0) {
-    const { code, message } = all[silent].problem!;
-    return new SlalomError(code, `${nameOf(members[silent])}: ${message}`);
-  }
+  const all = gatherRecords(communicator, toldOf(introduction));
+  const failure = failureAmong(
+    communicator,
+    all.map(({ problem }) => problem),
+  );
+  if (failure !== undefined) return failure;
   const traits = all.map((one) => one.traits ?? {});
   const [first] = traits;
   const differs = traits.findIndex((one) => JSON.stringify(one) !== JSON.stringify(first));
@@ -81,21 +78,15 @@ export function objectionAmong(
 }
 
 function toldOf(introduction: { readonly traits: Traits } | { readonly error: unknown }): Told {
-  if ("traits" in introduction) {
-    const { traits } = introduction;
-    return {
-      traits: Object.fromEntries(Object.entries(traits).map(([name, value]) => [name, short(value)])),
-    };
-  }
-  const { error } = introduction;
-  const code = error instanceof SlalomError ? error.code : "internal";
-  const message = error instanceof Error ? error.message : String(error);
-  return { problem: { code, message: message.slice(0, mostOfProblem) } };
+  if ("error" in introduction) return { problem: toldFailure(introduction.error) };
+  const { traits } = introduction;
+  return {
+    traits: Object.fromEntries(Object.entries(traits).map(([name, value]) => [name, short(value)])),
+  };
 }
 
 /** As many characters as find room whatever they are; what is cut off still tells texts apart. */
 const mostCharacters = 200;
-const mostOfProblem = 2000;
 const short = (text: string): string =>
   text.length <= mostCharacters
     ? text

@@ -1,6 +1,7 @@
 /** The cuda backend as a process of a training has it: which GPUs are its own, and with whom it trains. */
 import type { CudaBackendOptions } from "../backends/cuda/index.js";
-import { type CudaSight, lookAtCuda } from "../backends/cuda/probe.js";
+import { lookAtCuda } from "../backends/cuda/probe.js";
+import { attempt } from "../base/errors.js";
 import type { Communicator } from "../collectives/index.js";
 import { gatherRecords } from "../collectives/records.js";
 import type { Backend } from "../compile/backend.js";
@@ -80,22 +81,14 @@ export async function introduce(
 ): Promise<Introduction<readonly number[]>> {
   const sight = attempt(() => lookAtCuda(optionsFor(choice, files)));
   const node = communicator.split("node");
-  const own = "seen" in sight ? sight.seen.devices.map(({ uuid }) => uuid) : [];
+  const own = "value" in sight ? sight.value.devices.map(({ uuid }) => uuid) : [];
   const all = gatherRecords(node, own, bytesOfRank);
   const { rank } = node;
   node.close();
   if ("error" in sight) throw sight.error;
   const devices = devicesAmong(choice, all, rank);
-  return { traits: cudaTraits(choice, world, sight.seen, devices), own: devices };
+  return { traits: cudaTraits(choice, world, sight.value, devices), own: devices };
 }
 
 /** Room for the names of more GPUs than any machine has. */
 const bytesOfRank = 8192;
-
-function attempt(look: () => CudaSight): { readonly seen: CudaSight } | { readonly error: unknown } {
-  try {
-    return { seen: look() };
-  } catch (error) {
-    return { error };
-  }
-}

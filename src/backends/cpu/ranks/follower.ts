@@ -3,13 +3,13 @@
  * does it, says so, and sleeps again.
  */
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import { invariant, SlalomError } from "../../../base/errors.js";
+import { failureOf, invariant } from "../../../base/errors.js";
 import { selectConvolution } from "../convolution/index.js";
 import { selectGemm } from "../gemm/index.js";
 import { type RankLibraries, RankProgram } from "../rankProgram.js";
 import { detectFeatures, type WasmMemory } from "../wasm/index.js";
 import { breakMeeting, isBroken } from "./barrier.js";
-import { type FollowerFailure, type FollowerStart, finishedAt, type ToFollower, turnAt } from "./messages.js";
+import { type FollowerStart, finishedAt, type ToFollower, turnAt } from "./messages.js";
 
 interface Bound {
   readonly program: RankProgram;
@@ -63,7 +63,7 @@ function follow(port: MessagePort, { rank, control, gemm, searchPaths, features 
       try {
         deal(next.message as ToFollower);
       } catch (error) {
-        port.postMessage(failure(error));
+        port.postMessage(failureOf(error));
       }
       Atomics.add(control, finishedAt(rank), 1);
       Atomics.notify(control, finishedAt(rank));
@@ -71,8 +71,3 @@ function follow(port: MessagePort, { rank, control, gemm, searchPaths, features 
     Atomics.wait(control, turnAt, turn);
   }
 }
-
-const failure = (error: unknown): FollowerFailure => ({
-  code: error instanceof SlalomError ? error.code : "internal",
-  message: error instanceof Error ? error.message : String(error),
-});

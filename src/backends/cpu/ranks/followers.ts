@@ -1,14 +1,7 @@
 /** The threads of ranks 1 and up, as the leading rank sees them: it hands out work and waits for all of them. */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
-import { SlalomError } from "../../../base/errors.js";
-import {
-  controlInts,
-  type FollowerFailure,
-  type FollowerStart,
-  finishedAt,
-  type ToFollower,
-  turnAt,
-} from "./messages.js";
+import { type Failure, SlalomError } from "../../../base/errors.js";
+import { controlInts, type FollowerStart, finishedAt, type ToFollower, turnAt } from "./messages.js";
 
 export interface FollowersOptions extends Pick<FollowerStart, "gemm" | "searchPaths" | "features"> {
   /** Ranks in all, the leader among them. */
@@ -60,7 +53,7 @@ export class Followers {
     for (const { rank, port } of this.members) {
       this.await(rank);
       for (let sent = receiveMessageOnPort(port); sent; sent = receiveMessageOnPort(port)) {
-        const { code, message } = sent.message as FollowerFailure;
+        const { code, message } = sent.message as Failure;
         failures.push(new SlalomError(code, `rank ${rank}: ${message}`));
       }
     }

@@ -1,5 +1,4 @@
 /** What the leading rank and its followers tell each other. */
-import type { ErrorCode } from "../../../base/errors.js";
 import type { RunOptions } from "../../../compile/backend.js";
 import type { Plan } from "../../../compile/plan.js";
 import type { GemmChoice } from "../gemm/index.js";
@@ -15,6 +14,7 @@ export interface FollowerStart {
   readonly features: WasmFeatures;
 }
 
+/** Answered by a `Failure` before it counts as dealt with, or by nothing where all went well. */
 export type ToFollower =
   | {
       readonly kind: "compile";
@@ -34,12 +34,6 @@ export type ToFollower =
       readonly options: RunOptions;
     }
   | { readonly kind: "release"; readonly program: number };
-
-/** Sent before the message counts as dealt with; nothing is sent where all went well. */
-export interface FollowerFailure {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
 
 export const turnAt = 0;
 /** Counters of different ranks lie on different lines. */
