@@ -27,6 +27,21 @@ export type Wave = readonly Sequence[];
 /** Tasks by their numbers, in levels: those of one wait for others of levels before it, and run at once. */
 export type Sequence = readonly (readonly number[])[];
 
+/** What a task reads and writes. */
+interface Effects<Places> {
+  readonly reads: Places;
+  readonly writes: Places;
+}
+
+/**
+ * `waits` of tasks that wait for one another where one writes what the other reads or writes.
+ * @param meet whether some places are others too
+ */
+export const waitsByEffects =
+  <Places>(meet: (some: Places, others: Places) => boolean) =>
+  ({ reads, writes }: Effects<Places>, earlier: Effects<Places>): boolean =>
+    meet(reads, earlier.writes) || meet(writes, earlier.writes) || meet(writes, earlier.reads);
+
 /** The tasks in waves, each task in the first one of its kind that it can be in. */
 export function wavesOf<T>(tasks: readonly T[], rules: WaveRules<T>): Wave[] {
   const before = predecessors(tasks, rules.waits);

@@ -86,8 +86,9 @@ export function cudaBackendOn(found: FoundDevices): CudaBackend {
   };
   /** With kernels side by side, where that takes no more memory or what it takes is free. */
   const planOf = (program: Program): Plan => {
-    const { ranks: processes = 1 } = program;
-    const [plan, smallest] = [true, false].map((waves) => planProgram(program, { processes, waves }));
+    const { ranks = 1 } = program;
+    if (ranks > 1) return planProgram(program, { processes: ranks });
+    const [plan, smallest] = [true, false].map((waves) => planProgram(program, { waves }));
     if (plan.arenaBytes <= smallest.arenaBytes) return plan;
     const one = device(0);
     return prepareProgram(plan, one).layout.bytes <= one.context.memory().freeBytes ? plan : smallest;

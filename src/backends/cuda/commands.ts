@@ -17,7 +17,10 @@ export interface CudaEntry {
   readonly commands: readonly CudaCommand[];
 }
 
-export type CudaCommand = Launch | Product | Convolution | Sum;
+export type CudaCommand = Launch | CudaCall;
+
+/** What is no kernel of the source: a call of a library, or a sum over ranks. */
+export type CudaCall = Product | Convolution | Sum;
 
 export interface Launch {
   readonly kind: "launch";

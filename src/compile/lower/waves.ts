@@ -4,7 +4,7 @@
  */
 import { kernelEffects } from "../kernelEffects.js";
 import type { Kernel } from "../plan.js";
-import { type Company, predecessors, type WaveRules, wavesOf } from "../waves.js";
+import { type Company, predecessors, type WaveRules, waitsByEffects, wavesOf } from "../waves.js";
 import type { Arranged } from "./barriers.js";
 
 /** @param bytesOf a slot, if it is a temporary; 0 of others */
@@ -42,8 +42,7 @@ const meet = (some: ReadonlySet<number>, others: ReadonlySet<number>): boolean =
   [...some].some((slot) => others.has(slot));
 
 const rules: WaveRules<Task> = {
-  waits: ({ reads, writes }, earlier) =>
-    meet(reads, earlier.writes) || meet(writes, earlier.writes) || meet(writes, earlier.reads),
+  waits: waitsByEffects(meet),
   company: ({ company }) => company,
 };
 

@@ -8,7 +8,7 @@
 import { invariant } from "../../../base/errors.js";
 import type { Kernel, Plan, PlanEntry } from "../../../compile/plan.js";
 import { wavesOf } from "../../../compile/waves.js";
-import type { Convolution, CudaLibraries, CudaProgram, Product, Sum } from "../commands.js";
+import type { CudaCall, CudaLibraries, CudaProgram } from "../commands.js";
 import { emitConvolution } from "./convolutions.js";
 import { deviceSource } from "./device/index.js";
 import { type EmittedLaunch, emitLaunch, type PartSequence } from "./launch.js";
@@ -28,7 +28,7 @@ export interface EmittedProgram extends CudaProgram {
   readonly buffers: Memory["buffers"];
 }
 
-export type EmittedCommand = EmittedLaunch | Product | Convolution | Sum;
+export type EmittedCommand = EmittedLaunch | CudaCall;
 
 /** @param plan for one rank */
 export function emitCuda(plan: Plan, libraries: CudaLibraries): EmittedProgram {
@@ -85,7 +85,7 @@ class Emitter {
   }
 
   /** What others compute: sums over ranks; products over nothing, which are zeros, are ours. */
-  private call(kernel: Kernel): Task["call"] {
+  private call(kernel: Kernel): CudaCall | undefined {
     if (kernel.kind === "beginAllReduce") return { kind: "beginSum", sum: kernel };
     if (kernel.kind === "finishAllReduce") return { kind: "finishSum", sum: kernel };
     if (kernel.kind === "gemm" && kernel.k > 0 && this.libraries.products(kernel))

@@ -3,17 +3,17 @@ import { bytesOf } from "../../../base/dtype.js";
 import { sizeOf } from "../../../base/shape.js";
 import { kernelEffects } from "../../../compile/kernelEffects.js";
 import type { Kernel, PlanBuffer } from "../../../compile/plan.js";
-import type { Company, WaveRules } from "../../../compile/waves.js";
-import type { Convolution, Product, Sum } from "../commands.js";
+import { type Company, type WaveRules, waitsByEffects } from "../../../compile/waves.js";
+import type { CudaCall } from "../commands.js";
 import type { Stage } from "./part.js";
 
 export interface Task extends Stage {
   readonly company: Company;
   /** The call that it is, of a library or for a sum; absent: `parts` are what is launched. */
-  readonly call?: Product | Convolution | Sum;
+  readonly call?: CudaCall;
 }
 
-export const taskOfCall = (kernel: Kernel, call: NonNullable<Task["call"]>): Task => ({
+export const taskOfCall = (kernel: Kernel, call: CudaCall): Task => ({
   ...kernelEffects(kernel),
   call,
   company: call.kind === "finishSum" ? "late" : "alone",
@@ -39,8 +39,7 @@ export function taskRules(buffers: readonly PlanBuffer[]): WaveRules<Task> {
   const meet = (some: readonly number[], others: readonly number[]): boolean =>
     some.some((a) => others.some((b) => places[a].start < places[b].end && places[b].start < places[a].end));
   return {
-    waits: ({ reads, writes }, earlier) =>
-      meet(reads, earlier.writes) || meet(writes, earlier.writes) || meet(writes, earlier.reads),
+    waits: waitsByEffects(meet),
     company: ({ company }) => company,
     isSmall: ({ company, parts }) => company === "loop" && parts.length === 1 && parts[0].blocks === 1,
   };
