@@ -12,6 +12,7 @@ import { cosine } from "../../src/learn/schedules/index.js";
 import type { MetricRow } from "../../src/runs/records.js";
 import { type LaneTraining, trainLanes } from "../../src/train/index.js";
 import type { LoopSnapshot } from "../../src/train/snapshot.js";
+import { withCalls } from "../support/executables.js";
 import { classifying, withoutTime } from "../train/support.js";
 import { digest } from "./values.js";
 
@@ -139,15 +140,10 @@ export async function updatesOn(
 }
 
 /** The executable, which does something else too before it is released. */
-const onRelease = (executable: Executable, act: () => void): Executable => ({
-  bytes: executable.bytes,
-  run: (entry, steps, options) => executable.run(entry, steps, options),
-  read: (variable) => executable.read(variable),
-  write: (variable, values) => executable.write(variable, values),
-  trace: (entry, trace) => executable.trace(entry, trace),
-  times: () => executable.times!(),
-  release() {
-    act();
-    executable.release();
-  },
-});
+const onRelease = (executable: Executable, act: () => void): Executable =>
+  withCalls(executable, {
+    release() {
+      act();
+      executable.release();
+    },
+  });

@@ -9,6 +9,7 @@ import { batchNorm, dense } from "../../src/learn/layers/index.js";
 import { layersModel, type Model, perceptron } from "../../src/learn/models/index.js";
 import { adam, sgd } from "../../src/learn/optimizers/index.js";
 import { classificationProblem } from "../../src/learn/problems/index.js";
+import { withCalls } from "../support/executables.js";
 
 const [one, two] = [1, 2].map((ranks) => cpuBackend({ ranks }));
 afterAll(() => Promise.all([one, two].map((backend) => backend.close())));
@@ -89,18 +90,13 @@ describe("a certificate", () => {
         const executable = two.compile(program);
         if (program.ranks !== 2) return executable;
         let isFirst = true;
-        return {
-          bytes: executable.bytes,
-          read: (name) => executable.read(name),
-          write: (name, values) => executable.write(name, values),
-          trace: (entry, trace) => executable.trace(entry, trace),
-          release: () => executable.release(),
+        return withCalls(executable, {
           run(entry, steps) {
             if (isFirst) executable.run(entry, 1);
             isFirst = false;
             executable.run(entry, steps);
           },
-        };
+        });
       },
     };
     const asked = small({ problem: classificationProblem({ dataset, model: trained }) });

@@ -14,6 +14,7 @@ import { sgd } from "../../src/learn/optimizers/index.js";
 import { classificationProblem } from "../../src/learn/problems/index.js";
 import { loadStudy, openStore, type TimeLedger, totalS } from "../../src/runs/index.js";
 import { stepEntry } from "../../src/train/index.js";
+import { withCalls } from "../support/executables.js";
 
 const root = mkdtempSync(join(tmpdir(), "slalom-ledger-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -79,17 +80,12 @@ test("a run that failed tells what was spent until then", async () => {
     ...cpu,
     compile(program) {
       const executable = cpu.compile(program);
-      return {
-        bytes: executable.bytes,
-        read: (name) => executable.read(name),
-        write: (name, values) => executable.write(name, values),
-        trace: (entry, trace) => executable.trace(entry, trace),
-        release: () => executable.release(),
+      return withCalls(executable, {
         run(entry, steps) {
           if (entry === stepEntry && ++calls === 3) throw new SlalomError("device", "it broke");
           executable.run(entry, steps);
         },
-      };
+      });
     },
   };
   const store = openStore(join(root, "broken"));
