@@ -143,10 +143,8 @@ def epoch_of(logits, optimizer):
     return epoch
 
 
-def classifier(parameters, logits):
-    optimizer = optimizer_of(spec["optimizer"], spec["settings"])
-    state = (parameters, optimizer.init(parameters))
-    epoch = epoch_of(logits, optimizer)
+def runner(epoch, state):
+    """Trains so many epochs in a call, each in an order of its own; tells their steps and the mean loss of the last."""
     key = jax.random.key(1)
 
     def run(chunks):
@@ -155,9 +153,15 @@ def classifier(parameters, logits):
             key, use = jax.random.split(key)
             state, losses = epoch(state, use)
         losses.block_until_ready()
-        return chunks * len(losses), float(losses.mean())
+        return chunks * losses.size, float(losses.mean())
 
     return run
+
+
+def classifier(parameters, logits):
+    optimizer = optimizer_of(spec["optimizer"], spec["settings"])
+    state = (parameters, optimizer.init(parameters))
+    return runner(epoch_of(logits, optimizer), state)
 
 
 def exercise3():
@@ -215,17 +219,7 @@ def cnn_lanes():
         order = jax.random.permutation(key, len(images)).reshape(-1, spec["batch"])
         return jax.lax.scan(step, state, order[: spec.get("chunkSteps")])
 
-    key = jax.random.key(1)
-
-    def run(chunks):
-        nonlocal state, key
-        for _ in range(chunks):
-            key, use = jax.random.split(key)
-            state, losses = epoch(state, use)
-        losses.block_until_ready()
-        return chunks * losses.size, float(losses.mean())
-
-    return run
+    return runner(epoch, state)
 
 
 def grid_vmapped():
