@@ -1,6 +1,7 @@
 /** How many ranks share a training: what is possible, and what is predicted. */
 import { availableParallelism } from "node:os";
 import { expect, test } from "vitest";
+import { add, variable } from "../../src/graph/index.js";
 import { study } from "../../src/lab/index.js";
 import { describeBackend, makeBackend } from "../../src/launch/backendChoice.js";
 import { predictRanks } from "../../src/launch/rankChoice.js";
@@ -49,10 +50,26 @@ test("a backend says how many ranks and processes it has, before it meets any of
   });
   expect(description).toMatch(/^cpu \(WebAssembly .*, \d+ cores, 6 ranks, 3 processes\)$/);
   expect({ ranks, processes }).toEqual({ ranks: 6, processes: 3 });
+  const x = variable("x", [3]);
+  const updates = { x: add(x, 1) };
+  const adding = {
+    name: "adding",
+    variables: { x },
+    entries: { step: { updates, traces: {} } },
+    traceCapacity: 1,
+  };
   for (const ranks of [1, 2]) {
     const choice = { backend: "cpu", gemm: "wasm", ranks } as const;
-    const { compile: _compile, close: _close, memoryOf: _memory, ...made } = await makeBackend(choice);
-    expect(await describeBackend(choice)).toMatchObject(made);
+    const {
+      compile: _compile,
+      close: _close,
+      memoryOf: _memory,
+      planOf,
+      ...made
+    } = await makeBackend(choice);
+    const described = await describeBackend(choice);
+    expect(described).toMatchObject(made);
+    expect(described.planOf!(adding)).toEqual(planOf!(adding));
   }
   expect(await describeBackend({ backend: "null", gemm: "auto" })).toMatchObject({ name: "null" });
   await expect(describeBackend({ backend: "reference", gemm: "auto", world })).rejects.toThrow(
