@@ -17,8 +17,8 @@ export interface WaveRules<T> {
   /** Whether `task` must not begin before `earlier`, which stands before it, is done. */
   waits(task: T, earlier: T): boolean;
   company(task: T): Company;
-  /** Whether the same few threads may do it behind others like it, in one wave with what it waits for. By default never. */
-  isSmall?(task: T): boolean;
+  /** Whether the same threads may do `task` behind `earlier`, which it waits for, in one wave. By default never. */
+  follows?(task: T, earlier: T): boolean;
 }
 
 /** Sequences, which run at once. */
@@ -45,7 +45,6 @@ export const waitsByEffects =
 /** The tasks in waves, each task in the first one of its kind that it can be in. */
 export function wavesOf<T>(tasks: readonly T[], rules: WaveRules<T>): Wave[] {
   const before = predecessors(tasks, rules.waits);
-  const isSmall = tasks.map((task) => rules.isSmall?.(task) ?? false);
   const waiting = new Set(tasks.keys());
   const waves: Wave[] = [];
   while (waiting.size > 0) {
@@ -54,9 +53,10 @@ export function wavesOf<T>(tasks: readonly T[], rules: WaveRules<T>): Wave[] {
     const turn = turns.find((company) => ready.some((task) => rules.company(tasks[task]) === company))!;
     const wave = new Set<number>();
     const joins = (task: number): boolean =>
-      isReady(task) ||
-      (isSmall[task] &&
-        before[task].every((earlier) => !waiting.has(earlier) || (wave.has(earlier) && isSmall[earlier])));
+      before[task].every(
+        (earlier) =>
+          !waiting.has(earlier) || (wave.has(earlier) && rules.follows?.(tasks[task], tasks[earlier])),
+      );
     for (const task of waiting) {
       if (wave.size === (turn === "alone" || turn === "late" ? 1 : mostTasks)) break;
       if (rules.company(tasks[task]) === turn && joins(task)) wave.add(task);

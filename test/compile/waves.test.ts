@@ -13,7 +13,7 @@ function waves(
   const found = wavesOf(tasks, {
     waits: ({ waits = "" }, { name }) => waits.includes(name),
     company: ({ company = "loop" }) => company,
-    isSmall: ({ isSmall = false }) => isSmall,
+    follows: ({ isSmall = false }, earlier) => isSmall && (earlier.isSmall ?? false),
   });
   const text = (wave: Wave): string =>
     wave

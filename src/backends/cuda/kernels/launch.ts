@@ -12,7 +12,7 @@ export interface LaunchPart extends Pick<Part, "title" | "blocks" | "computes"> 
   readonly shares: boolean;
 }
 
-/** Parts in levels, one after another. Where there is more than one part, each has one block. */
+/** Parts in levels, one after another, each of as many blocks. */
 export type PartSequence = readonly (readonly Part[])[];
 
 /** The launch, and the functions that it needs in the source, its own one last. */

@@ -19,6 +19,8 @@ export interface Part {
   readonly blocks: number;
   /** Threads of its one block that suffice, which never meet; absent: all of the block. */
   readonly threads?: number;
+  /** Of a reduction whose blocks have whole rows: which ones. Parts that say the same have as many blocks. */
+  readonly rows?: string;
   readonly sharedBytes: number;
   readonly libraries: readonly DeviceLibrary[];
   /** The kernel whose arithmetic and traffic are the part's; absent where it only moves or links a little. */

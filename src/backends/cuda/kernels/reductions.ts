@@ -12,6 +12,7 @@ import { cType, literal } from "./cTypes.js";
 import { chooseFoldMapping, type FoldMapping, keptOf, undivided } from "./foldMapping.js";
 import { type Dimension, indexTypes, indicesFrom, mergedNest, position, titleOf } from "./nest.js";
 import { block, blockThreads, type Memory, type Part, type Stage } from "./part.js";
+import { rowsOf } from "./rows.js";
 
 /** Instructions of an iteration up to which several are begun together, so that their loads are under way at once. */
 const lightBody = 64;
@@ -106,6 +107,7 @@ function emitFold(kernel: LoopKernel, memory: Memory, mapping: FoldMapping, part
   const types = indexTypes(isWide(kernel, memory));
   const u = types.unsigned;
   const isRows = layout === "rows";
+  const rows = parts ? undefined : rowsOf(kernel, mapping);
   const keptBlocks = Math.ceil(keptSteps / across);
   const variables = kernel.extents.map((_, d) => `i${d}`);
   const dimensions = kernel.extents.map((extent, d): Dimension => {
@@ -160,6 +162,7 @@ function emitFold(kernel: LoopKernel, memory: Memory, mapping: FoldMapping, part
       ),
     ].join("\n"),
     blocks: keptBlocks * slices,
+    ...(rows !== undefined && { rows }),
     sharedBytes: depth > 32 || (!isRows && depth > 1) ? blockThreads * 8 : 0,
     libraries: ["folds", ...(drawsIn(kernel) ? (["random"] as const) : [])],
     computes: kernel,

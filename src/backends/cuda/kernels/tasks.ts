@@ -6,6 +6,7 @@ import type { Kernel, PlanBuffer } from "../../../compile/plan.js";
 import { type Company, type WaveRules, waitsByEffects } from "../../../compile/waves.js";
 import type { CudaCall } from "../commands.js";
 import type { Stage } from "./part.js";
+import { staysInRows } from "./rows.js";
 
 export interface Task extends Stage {
   readonly company: Company;
@@ -41,7 +42,12 @@ export function taskRules(buffers: readonly PlanBuffer[]): WaveRules<Task> {
   return {
     waits: waitsByEffects(meet),
     company: ({ company }) => company,
-    isSmall: ({ company, parts }) => company === "loop" && parts.length === 1 && parts[0].blocks === 1,
+    follows: ({ company, parts: [own, ...others] }, { company: before, parts: [earlier, ...more] }) => {
+      if (company !== "loop" || before !== "loop" || others.length + more.length > 0) return false;
+      if (own.blocks === 1 && earlier.blocks === 1) return true;
+      const haveRows = own.rows !== undefined && own.rows === earlier.rows;
+      return haveRows && staysInRows(own.computes!, earlier.computes!, (a, b) => meet([a], [b]));
+    },
   };
 }
 

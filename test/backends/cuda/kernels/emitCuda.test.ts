@@ -116,6 +116,33 @@ describe("launches", () => {
   step0_0_part4(arena, blockIdx.x - 1u, threadIdx.x, step);`);
   });
 
+  test("reductions over the same rows follow one another in the blocks of those rows", () => {
+    const x = f.variable("x", [1000, 10]);
+    const centred = f.sub(x, f.max(x, { axis: 1, keepDims: true }));
+    const { entries } = emitted(programOf({ x }, {}, { sum: f.sum(f.exp(centred), { axis: 1 }) }));
+    const [launch] = entries.step.commands;
+    expect(launch).toMatchObject({
+      grid: 32,
+      parts: [
+        { title: "loop 1000x(10) [max]", blocks: 32, shares: false },
+        { title: "loop 1000x(10) [sub exp sum]", blocks: 32, shares: true },
+      ],
+    });
+  });
+
+  test("reductions that need results of other rows wait for all of them", () => {
+    const x = f.variable("x", [1000, 10]);
+    const greatest = f.max(x, { axis: 1 });
+    const order = f.variable("order", [1000], "int32");
+    const sums = f.sum(f.sub(x, f.reshape(f.take(greatest, order), [1000, 1])), { axis: 1 });
+    const { entries } = emitted(programOf({ x, order }, {}, { sums }));
+    expect(titlesOf(entries.step.commands).map(([first]) => first)).toEqual([
+      "loop 1000x(10) [max]",
+      "loop 1000x(10) [gather sub sum]",
+      "end of the step",
+    ]);
+  });
+
   test("what waits for nothing in between goes with its like before", () => {
     const names = ["a", "b", "c", "d"];
     const variables = Object.fromEntries(names.map((name, i) => [name, f.variable(name, [64 + i, 64])]));
