@@ -1,9 +1,9 @@
 /**
- * Device functions of pooling: each thread computes one element of what is written. Padding never counts. What windows give
+ * Device functions of pooling: each thread computes neighbouring channels of what is written. Padding never counts. What windows give
  * back to images is gathered by each image element, in the order of the windows.
  */
 export const pooling = `
-// Windows over channels-last images.
+// Windows over channels-last images. Channels are counted in lanes, which travel together.
 struct Pooling {
   int height, width, channels, outputHeight, outputWidth, sizeY, sizeX, strideY, strideX, top, left;
 };
@@ -30,45 +30,60 @@ struct PoolWindow {
 };
 
 // The greatest, the first of equals; the first NaN before all.
-template <typename T>
+template <int LANES, typename T>
 __device__ __forceinline__ void poolMaximum(const Pooling& pool, unsigned at, const T* images, T* values,
                                             unsigned char* index) {
   const PoolWindow window(pool, at);
-  T best = images[window.element(pool, window.fromY, window.fromX)];
-  int tap = window.fromY * pool.sizeX + window.fromX;
+  Lanes<T, LANES> best = loadLanes<LANES>(images + window.element(pool, window.fromY, window.fromX) * LANES);
+  Lanes<unsigned char, LANES> tap;
+  #pragma unroll
+  for (int lane = 0; lane < LANES; lane++)
+    tap.at[lane] = (unsigned char)(window.fromY * pool.sizeX + window.fromX);
   for (int i = window.fromY; i < window.toY; i++)
     for (int j = window.fromX; j < window.toX; j++) {
-      const T candidate = images[window.element(pool, i, j)];
-      if (best == best && !(candidate <= best)) {
-        best = candidate;
-        tap = i * pool.sizeX + j;
-      }
+      const Lanes<T, LANES> candidate = loadLanes<LANES>(images + window.element(pool, i, j) * LANES);
+      #pragma unroll
+      for (int lane = 0; lane < LANES; lane++)
+        if (best.at[lane] == best.at[lane] && !(candidate.at[lane] <= best.at[lane])) {
+          best.at[lane] = candidate.at[lane];
+          tap.at[lane] = (unsigned char)(i * pool.sizeX + j);
+        }
     }
-  if (values) values[at] = best;
-  if (index) index[at] = (unsigned char)tap;
+  if (values) storeLanes(values + (long long)at * LANES, best);
+  if (index) storeLanes(index + (long long)at * LANES, tap);
 }
 
-template <typename T>
+template <int LANES, typename T>
 __device__ __forceinline__ void poolPick(const Pooling& pool, unsigned at, const T* images, T* values,
                                          const unsigned char* index) {
   const PoolWindow window(pool, at);
-  const int i = index[at] / pool.sizeX, j = index[at] % pool.sizeX;
-  const bool exists = i >= window.fromY && i < window.toY && j >= window.fromX && j < window.toX;
-  values[at] = exists ? images[window.element(pool, i, j)] : T(0);
+  const Lanes<unsigned char, LANES> tap = loadLanes<LANES>(index + (long long)at * LANES);
+  Lanes<T, LANES> picked;
+  #pragma unroll
+  for (int lane = 0; lane < LANES; lane++) {
+    const int i = tap.at[lane] / pool.sizeX, j = tap.at[lane] % pool.sizeX;
+    const bool exists = i >= window.fromY && i < window.toY && j >= window.fromX && j < window.toX;
+    picked.at[lane] = exists ? images[window.element(pool, i, j) * LANES + lane] : T(0);
+  }
+  storeLanes(values + (long long)at * LANES, picked);
 }
 
-template <typename T>
+template <int LANES, typename T>
 __device__ __forceinline__ void poolSum(const Pooling& pool, unsigned at, const T* images, T* values) {
   const PoolWindow window(pool, at);
-  T total = T(0);
+  Lanes<T, LANES> total = {};
   for (int i = window.fromY; i < window.toY; i++)
-    for (int j = window.fromX; j < window.toX; j++) total += images[window.element(pool, i, j)];
-  values[at] = total;
+    for (int j = window.fromX; j < window.toX; j++) {
+      const Lanes<T, LANES> value = loadLanes<LANES>(images + window.element(pool, i, j) * LANES);
+      #pragma unroll
+      for (int lane = 0; lane < LANES; lane++) total.at[lane] += value.at[lane];
+    }
+  storeLanes(values + (long long)at * LANES, total);
 }
 
 // Element \`at\` of images [N, H, W, C]: the sum of the values of windows that cover it, if \`index\` is given of those that
 // name it.
-template <typename T>
+template <int LANES, typename T>
 __device__ __forceinline__ void poolSpread(const Pooling& pool, unsigned at, const T* values, T* images,
                                            const unsigned char* index) {
   const unsigned channel = at % pool.channels, pixel = at / pool.channels;
@@ -76,14 +91,19 @@ __device__ __forceinline__ void poolSpread(const Pooling& pool, unsigned at, con
   const long long image = pixel / pool.width / pool.height;
   const int firstRow = max(0, (y - pool.sizeY + pool.strideY) / pool.strideY);
   const int firstColumn = max(0, (x - pool.sizeX + pool.strideX) / pool.strideX);
-  T total = T(0);
+  Lanes<T, LANES> total = {};
   for (int row = firstRow; row < pool.outputHeight && row * pool.strideY <= y; row++)
     for (int column = firstColumn; column < pool.outputWidth && column * pool.strideX <= x; column++) {
       const long long window =
         ((image * pool.outputHeight + row) * pool.outputWidth + column) * pool.channels + channel;
       const int tap = (y - row * pool.strideY) * pool.sizeX + x - column * pool.strideX;
-      if (!index || index[window] == tap) total += values[window];
+      const Lanes<T, LANES> value = loadLanes<LANES>(values + window * LANES);
+      Lanes<unsigned char, LANES> named = {};
+      if (index) named = loadLanes<LANES>(index + window * LANES);
+      #pragma unroll
+      for (int lane = 0; lane < LANES; lane++)
+        if (!index || named.at[lane] == tap) total.at[lane] += value.at[lane];
     }
-  images[at] = total;
+  storeLanes(images + (long long)at * LANES, total);
 }
 `;
