@@ -1,11 +1,12 @@
 /** Emitted CUDA C through NVIDIA's compiler, for every architecture that it knows of those we run on. */
 import { describe, expect, test } from "vitest";
 import { emitCuda } from "../../../../src/backends/cuda/kernels/index.js";
-import { type Compiler, openCompiler } from "../../../../src/backends/cuda/nvrtc.js";
+import type { Compiler } from "../../../../src/backends/cuda/nvrtc.js";
 import { planProgram } from "../../../../src/compile/planProgram.js";
-import { openLibrary } from "../../../../src/native/library.js";
-import { allDeviceFunctions, kernelsAlone, withoutLibraries } from "./emulation.js";
+import { withoutLibraries } from "./emulation.js";
+import { architecturesOf, compilerPaths, distinctKernels, missingNvrtc, openNvrtc, unitOf } from "./nvrtc.js";
 import {
+  exercise3Program,
   imagesProgram,
   largeProgram,
   operationPrograms,
@@ -13,38 +14,32 @@ import {
   regressionProgram,
 } from "./programs.js";
 
-/** Paths of libnvrtc, of one version or several, between colons. */
-const paths = process.env.SLALOM_TEST_NVRTC?.split(":") ?? [];
-const reason = paths.length > 0 ? "" : ": SLALOM_TEST_NVRTC names no libnvrtc";
-
-const open = (path: string): Compiler =>
-  openCompiler({ name: "nvrtc", title: "NVRTC", path, native: openLibrary(path) });
-
 /** What the compiler makes of a source for the oldest of the present architectures. */
 const assemblyOf = (compiler: Compiler, source: string): string =>
   new TextDecoder().decode(compiler.compile(source, { kind: "ptx", architecture: 75 }, "program"));
 
-describe.skipIf(paths.length === 0)(`emitted CUDA C under NVRTC${reason}`, () => {
-  test.each(paths)("%s compiles every operation for every architecture", { timeout: 600_000 }, (path) => {
-    const compiler = open(path);
-    const programs = operationPrograms().map((program) => emitCuda(planProgram(program), withoutLibraries));
-    const source = [
-      allDeviceFunctions,
-      ...programs.map((program, i) => `namespace p${i} {\n${kernelsAlone(program, `p${i}`)}}`),
-    ].join("\n");
-    const architectures = [70, 75, 80, 90, 100].filter((one) => compiler.architectures.includes(one));
-    expect(architectures).toContain(90);
-    for (const architecture of architectures) {
-      const code = compiler.compile(source, { kind: "cubin", architecture }, "operations");
-      expect(code.length).toBeGreaterThan(10_000);
-    }
-  });
+describe.skipIf(compilerPaths.length === 0)(`emitted CUDA C under NVRTC${missingNvrtc}`, () => {
+  test.each(compilerPaths)(
+    "%s compiles every operation for every architecture",
+    { timeout: 600_000 },
+    (path) => {
+      const compiler = openNvrtc(path);
+      const programs = operationPrograms().map((program) => emitCuda(planProgram(program), withoutLibraries));
+      const source = unitOf(distinctKernels(programs));
+      const architectures = architecturesOf(compiler);
+      expect(architectures).toContain(90);
+      for (const architecture of architectures) {
+        const code = compiler.compile(source, { kind: "cubin", architecture }, "operations");
+        expect(code.length).toBeGreaterThan(10_000);
+      }
+    },
+  );
 
-  test.each(paths)(
+  test.each(compilerPaths)(
     "%s compiles whole programs with just the device functions they name",
     { timeout: 600_000 },
     (path) => {
-      const compiler = open(path);
+      const compiler = openNvrtc(path);
       for (const program of [
         regressionProgram(),
         imagesProgram(25),
@@ -60,10 +55,28 @@ describe.skipIf(paths.length === 0)(`emitted CUDA C under NVRTC${reason}`, () =>
     },
   );
 
-  test.each(paths)("%s loads and stores contiguous elements 16 bytes at a time", (path) => {
+  test.each(compilerPaths)("%s loads and stores contiguous elements 16 bytes at a time", (path) => {
     const { source } = emitCuda(planProgram(largeProgram()), withoutLibraries);
-    const assembly = assemblyOf(open(path), source);
+    const assembly = assemblyOf(openNvrtc(path), source);
     expect(assembly).toMatch(/ld\.global\.v4\.(f32|b32|u32)/);
     expect(assembly).toMatch(/st\.global\.v4\.(f32|b32|u32)/);
+  });
+
+  test.each(compilerPaths)("%s keeps what exercise 3 runs in registers", { timeout: 600_000 }, (path) => {
+    const compiler = openNvrtc(path);
+    const { source, entries } = emitCuda(
+      planProgram(exercise3Program(50, 1), { waves: true }),
+      withoutLibraries,
+    );
+    for (const architecture of architecturesOf(compiler)) {
+      const found = compiler.resources(source, architecture, "exercise3");
+      expect(found.size).toBe(Object.values(entries).flatMap(({ commands }) => commands).length);
+      for (const [name, { registers, spillBytes, staticSharedBytes }] of found) {
+        // Blocks of 256 threads: two of them are at once on a multiprocessor.
+        expect(registers, name).toBeLessThanOrEqual(168);
+        expect(spillBytes, name).toBeLessThanOrEqual(64);
+        expect(staticSharedBytes, name).toBe(0);
+      }
+    }
   });
 });
