@@ -1,5 +1,6 @@
 /** The backend on devices that were found, whatever calls them: CUDA's libraries, or a record of calls in tests. */
 import { invariant, SlalomError } from "../../base/errors.js";
+import type { Communicator } from "../../collectives/index.js";
 import type { Backend, ProgramMemory } from "../../compile/backend.js";
 import type { Plan } from "../../compile/plan.js";
 import { planForRank } from "../../compile/planForRank.js";
@@ -49,6 +50,8 @@ export interface FoundRanks {
   /** This process' number among those that train together, and how many they are. */
   readonly process: number;
   readonly processes: number;
+  /** Of these processes, where there are several. */
+  readonly communicator?: Pick<Communicator, "allReduce">;
   /** The other processes; only where this one leads them. */
   readonly others?: Processes;
   /** @param devices that of each rank of this process */
@@ -78,6 +81,7 @@ export function cudaBackendOn(found: FoundDevices): CudaBackend {
     return new CudaExecutable(plan, traceCapacity, {
       devices: ofRanks(),
       process,
+      ...(found.ranks?.communicator && { communicator: found.ranks.communicator }),
       openSums: () => {
         sums ??= handles.own(openSums(ofRanks()), (one) => one.release());
         return sums;

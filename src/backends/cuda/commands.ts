@@ -31,6 +31,8 @@ export interface Launch {
   readonly block: number;
   /** Dynamic shared memory of a block. */
   readonly sharedBytes: number;
+  /** Whether it updates variables by what commands before it computed. */
+  readonly updates?: boolean;
 }
 
 /** A matrix product by a library. */

@@ -67,6 +67,13 @@ export interface DeviceContext {
   /** What is put into the stream from here on waits for the event, as it is recorded now. */
   holdUntil(stream: Handle, event: Handle): void;
 
+  /** An event for `mark`, given back as others are. */
+  createTimer(): Handle;
+  /** In a capture: the timer keeps when the graph came by last. */
+  mark(timer: Handle, stream: Handle): void;
+  /** Between what two timers keep, of work that is done. */
+  elapsedMs(from: Handle, to: Handle): number;
+
   /** Copies in the order of the stream, and returns when `values` may change. */
   upload(address: Handle, values: Uint8Array, stream: Handle): void;
   /** Waits for the stream's work and fills `values` with what is then at the address. */

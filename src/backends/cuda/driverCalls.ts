@@ -34,6 +34,8 @@ export const driverPrototypes = {
   cuEventRecord: "int cuEventRecord(uint64 event, uint64 stream)",
   cuEventSynchronize: "int cuEventSynchronize(uint64 event)",
   cuEventQuery: "int cuEventQuery(uint64 event)",
+  cuEventRecordWithFlags: "int cuEventRecordWithFlags(uint64 event, uint64 stream, uint flags)",
+  cuEventElapsedTime: "int cuEventElapsedTime(uint64 ms, uint64 from, uint64 to)",
   cuStreamWaitEvent: "int cuStreamWaitEvent(uint64 stream, uint64 event, uint flags)",
   cuModuleLoadData: "int cuModuleLoadData(uint64 module, uint64 image)",
   cuModuleUnload: "int cuModuleUnload(uint64 module)",

@@ -2,14 +2,24 @@
 import { allocate, type TypedArray } from "../../base/dtype.js";
 import { invariant, SlalomError, unknownName } from "../../base/errors.js";
 import { sizeOf } from "../../base/shape.js";
-import { checkSteps, checkValues, type Executable } from "../../compile/backend.js";
+import type { Communicator } from "../../collectives/index.js";
+import {
+  checkSteps,
+  checkValues,
+  type EntryTimes,
+  type Executable,
+  type RunOptions,
+} from "../../compile/backend.js";
 import type { Plan, PlanBuffer } from "../../compile/plan.js";
 import { planForRank } from "../../compile/planForRank.js";
+import type { CudaCommand } from "./commands.js";
 import type { CudaDevice } from "./device.js";
 import { during } from "./driverErrors.js";
 import { type DeviceStreams, StepGraphs } from "./graphs.js";
 import { Handles } from "./handles.js";
 import { nameOf, type OwnCommand, RankProgram } from "./rankProgram.js";
+import { Measurements } from "./rankTimes.js";
+import { type Activity, StepClock } from "./stepClock.js";
 import type { DeviceSums } from "./sums.js";
 import { TravellingSums } from "./travellingSums.js";
 import { waitForAll } from "./waiting.js";
@@ -20,6 +30,8 @@ export interface CudaParts {
   readonly devices: readonly CudaDevice[];
   /** Its number among processes that train together, each with as many ranks; default 0. */
   readonly process?: number;
+  /** Of these processes, where there are several. */
+  readonly communicator?: Pick<Communicator, "allReduce">;
   /**
    * What carries sums over ranks; called when the program runs for the first time, as all processes have it then. Absent
    * where there is one rank.
@@ -40,6 +52,8 @@ export class CudaExecutable implements Executable {
   private readonly travelling: TravellingSums | undefined;
   private readonly graphs: ReadonlyMap<string, StepGraphs>;
   private readonly named: ReadonlyMap<string, PlanBuffer>;
+  private readonly timed = new Map<string, TimedStep>();
+  private readonly measurements: Measurements;
   private readonly lastSteps = new Map<string, number>();
   private isTriedOut = false;
   private released = false;
@@ -51,10 +65,16 @@ export class CudaExecutable implements Executable {
   constructor(
     private readonly plan: Plan,
     private readonly traceCapacity: number,
-    { devices, process = 0, openSums }: CudaParts,
+    { devices, process = 0, communicator, openSums }: CudaParts,
   ) {
     invariant(plan.processes === 1 || openSums, "several ranks have something that carries their sums");
     const first = process * devices.length;
+    this.measurements = new Measurements(Object.keys(plan.entries), {
+      ranks: devices.length,
+      first,
+      all: plan.processes,
+      ...(communicator && { communicator }),
+    });
     const { handles } = this;
     this.names = devices.map(({ facts: { ordinal, name } }, i) =>
       plan.processes === 1 ? "" : `rank ${first + i} on device ${ordinal} (${name})`,
@@ -81,11 +101,12 @@ export class CudaExecutable implements Executable {
       return { ...this.alone[this.ranks.indexOf(ranks[0])], streams: ranks };
     });
     this.graphs = handles.orReleased(
-      () => new Map(Object.keys(plan.entries).map((entry) => [entry, this.graphsOf(entry)])),
+      () => new Map(Object.keys(plan.entries).map((entry) => [entry, this.graphsOf(this.commandsOf(entry))])),
     );
   }
 
-  run(entry: string, steps = 1): void {
+  /** A timed call takes the times of its last step. */
+  run(entry: string, steps = 1, { timed = false }: RunOptions = {}): void {
     invariant(!this.released, "a released program runs no more");
     const graphs = this.graphs.get(entry);
     if (!graphs) throw unknownName("entry", entry, [...this.graphs.keys()]);
@@ -93,9 +114,14 @@ export class CudaExecutable implements Executable {
     if (steps > 0) {
       during(`program ${this.plan.name}, entry ${entry}`, () =>
         this.together(() => {
+          const startedMs = performance.now();
+          const last = timed ? this.timedStep(entry) : undefined;
           for (const rank of this.ranks) rank.beginRun(this.leadingStream(rank));
-          graphs.launch(steps);
+          graphs.launch(last ? steps - 1 : steps);
+          last?.graphs.launch(1);
           this.waitFor(this.devices);
+          this.measurements.ran(entry, performance.now() - startedMs);
+          if (last) this.measurements.timed(entry, last.clock.read());
         }),
       );
     }
@@ -122,6 +148,10 @@ export class CudaExecutable implements Executable {
   trace(entry: string, trace: string): TypedArray {
     const buffer = this.buffer(`${entry}/${trace}`);
     return this.download(buffer, (this.lastSteps.get(entry) ?? 0) * sizeOf(buffer.shape.slice(1)));
+  }
+
+  times(): EntryTimes {
+    return this.measurements.times();
   }
 
   release(): void {
@@ -181,15 +211,32 @@ export class CudaExecutable implements Executable {
     return this.ranks.find((rank) => rank.device === device)!.stream;
   }
 
+  private timedStep(entry: string): TimedStep {
+    const found = this.timed.get(entry);
+    if (found) return found;
+    const clock = new StepClock(this.ranks, this.handles);
+    const made = { clock, graphs: this.graphsOf(this.commandsOf(entry), clock) };
+    this.timed.set(entry, made);
+    return made;
+  }
+
   /** Ranks differ by numbers in their kernels alone: command by command they do the same. */
-  private graphsOf(entry: string): StepGraphs {
-    const { devices, handles, ranks } = this;
-    const commands = ranks.map(({ entries }) => entries[entry].commands);
+  private commandsOf(entry: string): Commands {
+    const commands = this.ranks.map(({ entries }) => entries[entry].commands);
+    for (const [i, { kind }] of commands[0].entries())
+      invariant(
+        commands.every((ofRank) => ofRank.length === commands[0].length && ofRank[i].kind === kind),
+        `ranks agree on command ${i} of entry ${entry}`,
+      );
+    return commands;
+  }
+
+  /** @param clock of a step whose times are taken */
+  private graphsOf(commands: Commands, clock?: StepClock): StepGraphs {
+    const { devices, handles, ranks, travelling } = this;
     const steps = commands[0].map((command, i): (() => void) => {
-      const kinds = new Set(commands.map((ofRank) => ofRank[i]?.kind));
-      invariant(kinds.size === 1, `ranks agree on command ${i} of entry ${entry}`);
-      if (command.kind === "beginSum") return () => this.travelling!.begin(command.sum);
-      if (command.kind === "finishSum") return () => this.travelling!.finish(command.sum);
+      if (command.kind === "beginSum") return () => travelling!.begin(command.sum, clock?.markSum);
+      if (command.kind === "finishSum") return () => travelling!.finish(command.sum);
       const puts = ranks.map((rank, r) => rank.putting(commands[r][i] as OwnCommand));
       return () => {
         for (const [r, put] of puts.entries()) during(this.names[r], put);
@@ -200,8 +247,27 @@ export class CudaExecutable implements Executable {
       handles,
       commands: steps.length * ranks.length,
       enqueue: () => {
-        for (const [i, put] of steps.entries()) during(nameOf(commands[0][i]), put);
+        clock?.begin();
+        for (const [i, put] of steps.entries()) {
+          clock?.turnTo(activityOf(commands[0][i]));
+          during(nameOf(commands[0][i]), put);
+        }
+        clock?.end();
       },
     });
   }
+}
+
+/** Of one entry, by rank. */
+type Commands = readonly (readonly CudaCommand[])[];
+
+/** A step with marks, and what reads them. */
+interface TimedStep {
+  readonly clock: StepClock;
+  readonly graphs: StepGraphs;
+}
+
+function activityOf(command: CudaCommand): Activity {
+  if (command.kind === "finishSum") return "waitingForSums";
+  return command.kind === "launch" && command.updates ? "updating" : "computing";
 }

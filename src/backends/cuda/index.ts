@@ -192,6 +192,7 @@ function ranksOf(
   }
   if (alone) return undefined;
   const library = findNccl();
+  const world = communicator && processes > 1 ? { communicator } : {};
   return {
     description: [
       `${library.title} ${libraryVersion(library)}`,
@@ -201,8 +202,9 @@ function ranksOf(
     ofDevice: 1,
     process,
     processes,
+    ...world,
     ...(communicator && process === 0 && { others: new Processes(communicator) }),
-    openSums: (ofRanks) => openNccl({ library, devices: ofRanks, ...(communicator && { communicator }) }),
+    openSums: (ofRanks) => openNccl({ library, devices: ofRanks, ...world }),
   };
 }
 

@@ -8,6 +8,9 @@ const maximumDynamicSharedBytes = 8;
 const nonBlocking = 1;
 /** A waiting thread sleeps; no times are taken. */
 const blockingWithoutTiming = 1 | 2;
+const blocking = 1;
+/** Captured, it is a part of the graph and not a place in the capture. */
+const externalRecord = 1;
 /** Other threads, and libraries that load their kernels meanwhile, may do anything. */
 const relaxedCapture = 2;
 /** CUDA_ERROR_NOT_READY. */
@@ -95,6 +98,19 @@ export class NativeContext implements DeviceContext {
 
   holdUntil(stream: Handle, event: Handle): void {
     this.call("cuStreamWaitEvent", stream, event, 0);
+  }
+
+  createTimer(): Handle {
+    return this.made("cuEventCreate", blocking);
+  }
+
+  mark(timer: Handle, stream: Handle): void {
+    this.call("cuEventRecordWithFlags", timer, stream, externalRecord);
+  }
+
+  elapsedMs(from: Handle, to: Handle): number {
+    this.call("cuEventElapsedTime", this.calls.resultAt, from, to);
+    return new Float32Array(this.calls.result.buffer)[0];
   }
 
   upload(address: Handle, values: Uint8Array, stream: Handle): void {

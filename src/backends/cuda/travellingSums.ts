@@ -48,12 +48,16 @@ export class TravellingSums {
     }
   }
 
-  /** Its buffers are complete where the ranks' streams are now. */
-  begin(sum: AllReduceKernel): void {
+  /**
+   * Its buffers are complete where the ranks' streams are now.
+   * @param mark called for each rank, with the stream that the sum travels in, where it sets out and where it arrives
+   */
+  begin(sum: AllReduceKernel, mark: (rank: number, stream: Handle) => void = () => {}): void {
     for (const [i, { context, stream }] of this.ranks.entries()) {
       const travel = this.travels[i];
       context.record(travel.complete, stream);
       context.holdUntil(travel.stream, travel.complete);
+      mark(i, travel.stream);
     }
     this.sums.enqueue(
       this.ranks.map((rank, i) => ({
@@ -62,8 +66,11 @@ export class TravellingSums {
         arrays: arraysOf(sum, rank),
       })),
     );
-    for (const [i, { context }] of this.ranks.entries())
-      context.record(this.arrivalOf(sum, i), this.travels[i].stream);
+    for (const [i, { context }] of this.ranks.entries()) {
+      const { stream } = this.travels[i];
+      mark(i, stream);
+      context.record(this.arrivalOf(sum, i), stream);
+    }
   }
 
   /** What comes next in the ranks' streams may use its buffers. */

@@ -41,7 +41,7 @@ const emit: EmitCuda = (plan) => {
   return {
     source: JSON.stringify(rankOf(plan)),
     arenaBytes: plan.arenaBytes,
-    entries: { step: { commands: [...commands, launch("end")] } },
+    entries: { step: { commands: [...commands, { ...launch("end"), updates: true }] } },
   };
 };
 
@@ -90,14 +90,19 @@ interface Started {
   readonly backend: CudaBackend;
 }
 
-interface StartOptions extends Pick<FakeDriverOptions, "failing" | "devices"> {
+interface StartOptions extends Pick<FakeDriverOptions, "failing" | "devices" | "order"> {
   /** What a call of NCCL returns, by its line. */
   readonly refusing?: (line: string) => number;
-  readonly communicator?: Pick<Communicator, "rank" | "size" | "broadcast">;
+  readonly communicator?: Pick<Communicator, "rank" | "size" | "broadcast" | "allReduce">;
 }
 
-function started({ refusing, communicator, devices = 2, failing }: StartOptions = {}): Started {
-  const driver = new FakeDriver({ devices, kernels: kernelsOf, ...(failing && { failing }) });
+function started({ refusing, communicator, devices = 2, failing, order }: StartOptions = {}): Started {
+  const driver = new FakeDriver({
+    devices,
+    kernels: kernelsOf,
+    ...(failing && { failing }),
+    ...(order && { order }),
+  });
   const nccl = fakeNcclOn(driver, refusing && { failing: refusing });
   const library = { name: "nccl", title: "NCCL", path: nccl.path, native: nccl } as const;
   const backend = cudaBackendOn({
@@ -112,6 +117,7 @@ function started({ refusing, communicator, devices = 2, failing }: StartOptions 
       ofDevice: 1,
       process: communicator?.rank ?? 0,
       processes: communicator?.size ?? 1,
+      ...(communicator && { communicator }),
       openSums: (ofRanks) => openNccl({ library, devices: ofRanks, ...(communicator && { communicator }) }),
     },
   });
@@ -255,6 +261,63 @@ test("two devices: compile, write, run, trace, release", async () => {
   expect(nccl.live()).toBe(0);
 });
 
+describe("times", () => {
+  test("of a call's last step, by the clocks of its devices, stand for all", () => {
+    const { driver, backend } = started();
+    const program = backend.compile(summing);
+    program.write("x", [1, 10, 100]);
+    program.run("step", 3, { timed: true });
+    // The timed step is one like all others.
+    expect([...program.read("x")]).toEqual([27, 270, 2700]);
+    expect(program.trace("step", "x").length).toBe(9);
+    program.run("step", 5);
+    program.run("step", 1, { timed: true });
+    const { step } = program.times!();
+    expect(step.length).toBe(2);
+    for (const { runS, waitingS, allReduceS, timed, hiddenS } of step) {
+      expect(runS).toBeGreaterThan(0);
+      expect(waitingS).toBe(0);
+      expect(timed.steps).toBe(2);
+      // The last of three kernels of a millisecond each updates.
+      expect(timed.updateS).toBeCloseTo(0.002, 10);
+      expect(allReduceS + hiddenS).toBeGreaterThan(0);
+      expect(allReduceS).toBeLessThan(runS);
+    }
+    program.release();
+    expect(driver.held()).toEqual(["device0: context x 1", "device1: context x 1"]);
+  });
+
+  // The fake does one thing after another: a rank waits for a kernel of the other one, and for 8 ms of the sum; or its
+  // second kernel, of the three, begins when the sum is there.
+  test.each([
+    ["forwards", { allReduce: 9 / 12, hidden: 0 }],
+    ["backwards", { allReduce: 0, hidden: 8 / 11 }],
+  ] as const)("tell sums that kernels hide from those that are waited for: %s", (order, shares) => {
+    const { backend } = started({ order });
+    const program = backend.compile(summing);
+    program.run("step", 1, { timed: true });
+    const [{ runS, allReduceS, hiddenS }] = program.times!().step;
+    expect(allReduceS / runS).toBeCloseTo(shares.allReduce, 10);
+    expect(hiddenS / runS).toBeCloseTo(shares.hidden, 10);
+  });
+
+  test("of other processes' ranks are gathered", () => {
+    const communicator = {
+      rank: 1,
+      size: 2,
+      broadcast: () => {},
+      // The other process ran for two seconds.
+      allReduce: (all: Float32Array | Float64Array) => {
+        expect([...all]).toEqual(Array.from({ length: all.length }, () => 0));
+        all[0] = 2000;
+      },
+    };
+    const { backend } = started({ communicator, devices: 1 });
+    const { step } = backend.load(planProgram(summing, { processes: 2 }), 4).times!();
+    expect(step.map(({ runS }) => runS)).toEqual([2, 0]);
+  });
+});
+
 test("a program of one rank runs on the first device alone", async () => {
   const { driver, nccl, backend } = started();
   const alone = backend.compile({
@@ -362,9 +425,10 @@ describe("errors", () => {
 
 test("processes: the first one's id is everybody's, and ranks are numbered through", () => {
   let broadcast: Uint8Array | undefined;
-  const world = (rank: number): Pick<Communicator, "rank" | "size" | "broadcast"> => ({
+  const world = (rank: number): Pick<Communicator, "rank" | "size" | "broadcast" | "allReduce"> => ({
     rank,
     size: 2,
+    allReduce: () => {},
     broadcast: (array) => {
       if (rank === 0) broadcast = (array as Uint8Array).slice();
       else array.set(broadcast!);

@@ -78,6 +78,8 @@ interface Held {
   readonly stream?: FakeStream;
   /** Of an event, when it was recorded last. */
   moment?: Moment;
+  /** What a timer keeps. */
+  keptMs?: number;
   readonly kernel?: FakeKernel | undefined;
   readonly graph?: Graph;
 }
@@ -88,6 +90,8 @@ export class FakeDriver implements Driver {
   readonly calls: string[] = [];
   /** The device whose context is the thread's. */
   current = -1;
+  /** What the clocks of devices show: a kernel takes a millisecond. */
+  nowMs = 0;
   readonly order: Order;
   private readonly live = new Map<Handle, Held>();
   private readonly counts = new Map<Kind, number>();
@@ -302,7 +306,12 @@ class FakeContext implements DeviceContext {
       const { start, bytes } = driver.find(ordinal, address)!;
       return new DataView(bytes.buffer, bytes.byteOffset + Number(address - start));
     };
-    held.stream!.put({ run: () => run?.(args, at, shape) });
+    held.stream!.put({
+      run: () => {
+        driver.nowMs++;
+        run?.(args, at, shape);
+      },
+    });
   }
 
   beginCapture(stream: Handle): void {
@@ -355,6 +364,28 @@ class FakeContext implements DeviceContext {
     const [held, own] = this.noted("cuStreamWaitEvent", ["stream", stream], ["event", event]);
     if (!own.moment) throw new Error(`${own.label} was never recorded`);
     held.stream!.holdUntil(own.moment);
+  }
+
+  createTimer(): Handle {
+    this.note("cuEventCreate", "with timing");
+    return this.take("event");
+  }
+
+  mark(timer: Handle, stream: Handle): void {
+    const [own, held] = this.noted("cuEventRecordWithFlags", ["event", timer], ["stream", stream]);
+    if (!held.stream!.isCapturing) throw new Error("a mark outside of a capture");
+    held.stream!.put({
+      run: () => {
+        own.keptMs = this.driver.nowMs;
+      },
+    });
+  }
+
+  elapsedMs(from: Handle, to: Handle): number {
+    const [first, last] = this.noted("cuEventElapsedTime", ["event", from], ["event", to]);
+    if (first.keptMs === undefined || last.keptMs === undefined)
+      throw new Error("a timer that nothing passed");
+    return last.keptMs - first.keptMs;
   }
 
   private finish(call: string, event: Handle): void {

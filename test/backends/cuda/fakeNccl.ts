@@ -46,6 +46,9 @@ const results: Readonly<Record<number, string>> = {
   6: "remote process exited or there was a network error",
 };
 
+/** What a sum takes on its way. */
+const travelMs = 8;
+
 /** @param failing what a call returns, where it is not 0: by the call's line in the driver's record */
 export function fakeNcclOn(
   driver: FakeDriver,
@@ -175,6 +178,7 @@ function meet(
         return member;
       }),
     run: () => {
+      driver.nowMs += travelMs;
       for (const [i, double] of isDouble.entries())
         add(
           sum.arrays.map((of) => of[i]),

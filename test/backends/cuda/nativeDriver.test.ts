@@ -79,6 +79,44 @@ describe("the driver", () => {
     expect(asked).toEqual([[2n ** 63n, 8, 49_153]]);
   });
 
+  test("is under its own context in every call, and may be asked whether it is done", () => {
+    let current: unknown;
+    let ready = 600;
+    const library = new FakeLibrary("libcuda.so.1", (lib) => {
+      const own: Record<string, CFunction> = {
+        cuDriverGetVersion: (at) => lib.setInt(at, 12_040) as undefined,
+        cuDeviceGet: (at, ordinal) => lib.setInt(at, Number(ordinal)) as undefined,
+        cuDevicePrimaryCtxRetain: (at, device) => lib.setWord(at, 100 + Number(device)) as undefined,
+        cuCtxSetCurrent: (context) => {
+          current = context;
+          return 0;
+        },
+        cuEventQuery: () => ready,
+        cuGetErrorName: () => 1,
+        cuGetErrorString: () => 1,
+        cuEventElapsedTime: (at, from, to) => {
+          lib.view(at).setFloat32(0, Number(to) - Number(from), true);
+          return 0;
+        },
+      };
+      return new Proxy(own, { get: (known, name: string) => known[name] ?? (() => 0) });
+    });
+    const driver = openDriver(library);
+    const [first, second] = [driver.open(0), driver.open(1)];
+    first.createStream();
+    expect(current).toBe(100n);
+    second.free(7n);
+    expect(current).toBe(101n);
+    expect(first.within(() => current)).toBe(100n);
+    expect(second.isReached(5n)).toBe(false);
+    expect(current).toBe(101n);
+    ready = 0;
+    expect(first.isReached(5n)).toBe(true);
+    ready = 700;
+    expect(() => first.isReached(5n)).toThrow("cuEventQuery failed with");
+    expect(second.elapsedMs(3n, 10n)).toBe(7);
+  });
+
   test("says what failed, also where it does not know its own error", () => {
     let code = 719;
     const driver = started((lib) => ({

@@ -6,6 +6,7 @@
  * steps that must not be contracted say so.
  */
 import { invariant } from "../../../base/errors.js";
+import { isUpdate } from "../../../compile/kernelEffects.js";
 import type { Kernel, Plan, PlanEntry } from "../../../compile/plan.js";
 import { wavesOf } from "../../../compile/waves.js";
 import type { CudaCall, CudaLibraries, CudaProgram } from "../commands.js";
@@ -67,9 +68,13 @@ class Emitter {
     const emitted = (): Task[] => [
       ...entry.kernels.flatMap((kernel): Task[] => {
         const call = calls.get(kernel);
-        return call ? [taskOfCall(kernel, call)] : tasksOfStages(kernel, emitKernel(kernel, this.memory));
+        if (call) return [taskOfCall(kernel, call)];
+        return tasksOfStages(emitKernel(kernel, this.memory), {
+          company: kernel.kind === "gemm" || kernel.kind === "convolution" ? "product" : "loop",
+          updates: isUpdate(kernel, this.memory.buffers),
+        });
       }),
-      ...tasksOfStages(undefined, emitEnd(entry, this.memory.buffers)),
+      ...tasksOfStages(emitEnd(entry, this.memory.buffers), { company: "loop", updates: false }),
     ];
     // Once with all scratch memory side by side, to see who waits for whom; once more when it has its place.
     const tasks = this.memory.unplaced(emitted);
@@ -105,7 +110,7 @@ class Emitter {
     for (const { libraries } of ofParts.flat(2)) for (const library of libraries) this.used.add(library);
     const { launch, functions } = emitLaunch(name, ofParts);
     this.functions.push(...functions);
-    return launch;
+    return sequences.flat(2).some(({ updates }) => updates) ? { ...launch, updates: true } : launch;
   }
 }
 

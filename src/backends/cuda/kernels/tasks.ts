@@ -12,22 +12,25 @@ export interface Task extends Stage {
   readonly company: Company;
   /** The call that it is, of a library or for a sum; absent: `parts` are what is launched. */
   readonly call?: CudaCall;
+  /** Whether it updates variables by what tasks before it computed. */
+  readonly updates: boolean;
 }
 
 export const taskOfCall = (kernel: Kernel, call: CudaCall): Task => ({
   ...kernelEffects(kernel),
   call,
   company: call.kind === "finishSum" ? "late" : "alone",
+  updates: false,
   parts: [],
 });
 
-/** @param kernel whose stages they are; absent: the end of a step */
-export const tasksOfStages = (kernel: Kernel | undefined, stages: readonly Stage[]): Task[] =>
-  stages.map((stage, i) => ({
-    ...stage,
-    // What adds up the parts of a product is a loop.
-    company: i === 0 && (kernel?.kind === "gemm" || kernel?.kind === "convolution") ? "product" : "loop",
-  }));
+/** The stages of one kernel, or of the end of a step. */
+export const tasksOfStages = (
+  stages: readonly Stage[],
+  { company, updates }: Pick<Task, "company" | "updates">,
+): Task[] =>
+  // What adds up the parts of a product is a loop.
+  stages.map((stage, i) => ({ ...stage, company: i === 0 ? company : "loop", updates }));
 
 /** Tasks wait for one another where they touch the same bytes: buffers of temporaries may share some. */
 export function taskRules(buffers: readonly PlanBuffer[]): WaveRules<Task> {
