@@ -4,8 +4,10 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { CudaBackend } from "../../../src/backends/cuda/backend.js";
+import { emitCuda } from "../../../src/backends/cuda/kernels/index.js";
 import { logicalSumsSource, openLogicalSums } from "../../../src/backends/cuda/logicalSums.js";
 import { openNccl } from "../../../src/backends/cuda/nccl.js";
+import { planForRank } from "../../../src/compile/planForRank.js";
 import { planProgram } from "../../../src/compile/planProgram.js";
 import { certify } from "../../../src/lab/certificate.js";
 import { study } from "../../../src/lab/index.js";
@@ -19,7 +21,7 @@ import type { LoopSnapshot } from "../../../src/train/snapshot.js";
 import { classifying, greatestDifference, type Trained, train, withoutTime } from "../../train/support.js";
 import { fakeNcclOn } from "./fakeNccl.js";
 import type { Order } from "./fakeStreams.js";
-import { Emulation, missingCompiler } from "./kernels/emulation.js";
+import { Emulation, missingCompiler, withoutLibraries } from "./kernels/emulation.js";
 import { checkProgram } from "./kernels/structure.js";
 
 async function training(
@@ -135,8 +137,9 @@ describe.skipIf(missing)(`several ranks by emulated CUDA${missing ? `: ${missing
   describe.each(backends)("%s", (_, open) => {
     test.each(trainings)("%s", { timeout: 300_000 }, async (name, one, tolerance) => {
       const backend = open();
-      const { rows } = await train(await one, backend);
+      const { rows, outcomes } = await train(await one, backend);
       await backend.close();
+      for (const { ledger } of outcomes) expect(ledger?.ranks.length).toBe(backend.ranks);
       const { lanes } = await one;
       expect(rows.length).toBe(lanes.length);
       for (const [lane, received] of rows.entries())
@@ -154,6 +157,20 @@ describe.skipIf(missing)(`several ranks by emulated CUDA${missing ? `: ${missing
     expect(begun.length).toBeGreaterThan(1);
     expect(finished.length).toBe(begun.length);
     expect(finished[0] - begun[0]).toBeGreaterThan(3);
+  });
+
+  test("launches that update say so, and come when sums have arrived", async () => {
+    const [, one] = trainings[0];
+    const { program } = laneProgram(await one, 2, 2);
+    const plan = planForRank(planProgram(program, { processes: 2 }), 0, 1);
+    const { commands } = emitCuda(plan, withoutLibraries).entries.step;
+    const updates = commands.flatMap((command, i) =>
+      command.kind === "launch" && command.updates ? [i] : [],
+    );
+    expect(updates.length).toBeGreaterThan(0);
+    const firstBegun = commands.findIndex(({ kind }) => kind === "beginSum");
+    expect(commands.findIndex(({ kind }) => kind === "finishSum")).toBeGreaterThan(firstBegun);
+    expect(Math.min(...updates)).toBeGreaterThan(firstBegun);
   });
 
   test("the certificate: 2 logical ranks train what one does", { timeout: 300_000 }, async () => {
