@@ -245,7 +245,7 @@ export class CudaExecutable implements Executable {
     return new StepGraphs({
       devices,
       handles,
-      commands: steps.length * ranks.length,
+      commands: steps.length * Math.max(...devices.map(({ streams }) => streams.length)),
       enqueue: () => {
         clock?.begin();
         for (const [i, put] of steps.entries()) {

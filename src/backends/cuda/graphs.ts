@@ -29,7 +29,7 @@ export interface StepGraphsOptions {
   readonly devices: readonly DeviceStreams[];
   /** Frees the graphs. */
   readonly handles: Handles;
-  /** Commands of one step. */
+  /** Commands of one step in one graph. */
   readonly commands: number;
   /** Puts them into the streams. */
   readonly enqueue: () => void;

@@ -157,6 +157,10 @@ describe.skipIf(missing)(`several ranks by emulated CUDA${missing ? `: ${missing
     expect(begun.length).toBeGreaterThan(1);
     expect(finished.length).toBe(begun.length);
     expect(finished[0] - begun[0]).toBeGreaterThan(3);
+    const { commands } = emitCuda(planForRank(planProgram(program, { processes: 2 }), 0, 1), withoutLibraries)
+      .entries.step;
+    const at = (kind: string): number => commands.findIndex((command) => command.kind === kind);
+    expect(at("finishSum") - at("beginSum")).toBeGreaterThan(3);
   });
 
   test("launches that update say so, and come when sums have arrived", async () => {
