@@ -203,7 +203,7 @@ function ranksOf(
     process,
     processes,
     ...world,
-    ...(communicator && process === 0 && { others: new Processes(communicator) }),
+    ...(world.communicator && process === 0 && { others: new Processes(world.communicator) }),
     openSums: (ofRanks) => openNccl({ library, devices: ofRanks, ...world }),
   };
 }
