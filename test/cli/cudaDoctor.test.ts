@@ -106,12 +106,20 @@ describe("--backend cuda", () => {
     "says what is missing where there is no GPU",
     async () => {
       folder.file("small.ts", smallStudy);
-      const { code, err } = await slalom(folder.path, "run small.ts --backend cuda --no-figures");
-      expect(code).not.toBe(0);
-      expect(err).toMatch(
-        /^slalom: (cuda: NVIDIA driver was not found; expected one of these files to load:\n {2}libcuda\.so\.1: |cuInit failed)/m,
-      );
-      expect(err).toContain("--backend cpu");
+      for (const words of [
+        "run",
+        "run --ranks 2",
+        "run --devices all",
+        "certify --ranks 2",
+        "scale --ranks 1,2",
+      ]) {
+        const { code, err } = await slalom(folder.path, `${words} small.ts --backend cuda`);
+        expect(code, words).not.toBe(0);
+        expect(err).toMatch(
+          /^slalom: (cuda: NVIDIA driver was not found; expected one of these files to load:\n {2}libcuda\.so\.1: |cuInit failed)/m,
+        );
+        expect(err).toContain("--backend cpu");
+      }
     },
   );
 

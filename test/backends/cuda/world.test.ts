@@ -24,6 +24,11 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
     );
     // Ranks 0, 1 and 2 sum once, twice and three times x: six times x in a step.
     expect(found[0]).toMatchObject({ ranks: 3, x: [36, 360, 3600], trace: [12, 120, 1200, 72, 720, 7200] });
+    expect(found[0].times).toHaveLength(3);
+    for (const { runS, timed } of found[0].times) {
+      expect(runS).toBeGreaterThan(0);
+      expect(timed.steps).toBe(1);
+    }
     for (const { launches, uploads, held } of found)
       expect({ launches, uploads, held }).toEqual({ launches: 2, uploads: 1, held: [] });
   }, 300_000);

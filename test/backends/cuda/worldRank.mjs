@@ -46,6 +46,7 @@ const backend = cudaBackendOn({
     ofDevice: 1,
     process: rank,
     processes: size,
+    communicator: world,
     ...(rank === 0 && { others: new Processes(world) }),
     openSums: () => byMpi,
   },
@@ -55,11 +56,12 @@ const found = {};
 if (rank === 0) {
   const program = backend.compile({ ...summing, ranks: size });
   program.write("x", [1, 10, 100]);
-  program.run("step", 2);
+  program.run("step", 2, { timed: true });
   Object.assign(found, {
     ranks: backend.ranks,
     x: [...program.read("x")],
     trace: [...program.trace("step", "x")],
+    times: program.times().step,
   });
   program.release();
 } else followLeader(world, backend.load);
