@@ -6,7 +6,7 @@ import type { Study } from "../lab/index.js";
 import { type BackendChoice, makeBackend } from "../launch/backendChoice.js";
 import { loadStudies } from "../launch/studySource.js";
 import { worldOf } from "../launch/world.js";
-import { columns } from "./columns.js";
+import { certificateText } from "./certificateText.js";
 import { exitCodes } from "./exit.js";
 import type { Output } from "./output.js";
 import { followIfTold } from "./training.js";
@@ -69,42 +69,4 @@ function choiceOf({ optimizers }: Study, wanted: string | undefined): number {
   const found = ids.indexOf(wanted);
   if (found < 0) throw unknownName("optimizer of the study", wanted, ids);
   return found;
-}
-
-const shown = (difference: number): string => difference.toExponential(1);
-
-/** "4 ranks in 2 processes", "2 GPUs": a description of a backend begins with its name. */
-function placeOf({
-  backend,
-  ranks,
-  processes,
-}: Pick<Certificate, "backend" | "ranks" | "processes">): string {
-  if (backend.startsWith("cuda ")) return `${ranks} GPUs`;
-  return processes > 1 ? `${ranks} ranks in ${processes} processes` : `${ranks} ranks`;
-}
-
-function certificateText(certificate: Certificate, { style }: Output): string {
-  const { study, optimizer, backend, ranks, processes, batchSize, precision, steps, against } = certificate;
-  const { difference, rounding, bound, passed, examplesPerRank, summedPerStep } = certificate;
-  const rows = (["loss", "parameters"] as const).map((quantity) => [
-    `largest relative difference, ${quantity}`,
-    shown(difference[quantity]),
-    shown(rounding[quantity]),
-    shown(bound[quantity]),
-    difference[quantity] <= bound[quantity] ? "within" : "beyond",
-  ]);
-  const where = placeOf({ backend, ranks, processes });
-  const verdict = passed
-    ? `PASSED: ${where} train what one rank trains`
-    : `FAILED: ${where} train something else than one rank`;
-  return [
-    `${style.bold(study)}, ${optimizer}: ${where} against one rank with ${against}, ${steps} steps, batch ${batchSize}, ${precision}`,
-    columns(rows, {
-      header: ["", "ranks", "rounding", "bound", ""],
-      align: ["left", "right", "right", "right"],
-      style,
-    }),
-    `${examplesPerRank.toLocaleString("en")} examples on each rank; ${summedPerStep.tensors} tensors, ${summedPerStep.bytes.toLocaleString("en")} bytes summed over ranks in each step.`,
-    passed ? verdict : `${verdict}. The parameter ${difference.worst} differs most.`,
-  ].join("\n");
 }

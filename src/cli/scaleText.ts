@@ -1,4 +1,5 @@
 /** What `slalom scale` prints: the measured steps, and how far trainings go to a target. */
+import type { StoredCertificate } from "../lab/certificate.js";
 import type { ScalingPoint, ScalingStudy } from "../lab/scaling.js";
 import type { TargetStudy, TargetTraining } from "../lab/targetTraining.js";
 import { ruleInWords } from "../report/scaling/words.js";
@@ -14,7 +15,7 @@ export const pointText = ({ ranks, batchSize, stepS }: ScalingPoint): string =>
 
 export function scalingText(
   { study, optimizer, mode, backend, curves }: ScalingStudy,
-  { style }: Output,
+  { style }: Pick<Output, "style">,
 ): string {
   const rows = curves.flatMap(({ points }) =>
     points.map(({ ranks, batchSize, stepS, examplesPerS, speedup, efficiency, certificate }) => [
@@ -25,7 +26,7 @@ export function scalingText(
       integer(examplesPerS / ranks),
       speedup === undefined ? "-" : speedup.toFixed(2),
       efficiency === undefined ? "-" : `${(100 * efficiency).toFixed(0)} %`,
-      certificate === undefined ? "" : certificate.passed ? "passed" : "FAILED",
+      certificate === undefined ? "" : certificateWord(certificate),
     ]),
   );
   const pays = curves.map(({ batchSize, paysUpTo }) => `up to ${paysUpTo} at batch ${integer(batchSize)}`);
@@ -39,6 +40,9 @@ export function scalingText(
     `Each step to more ranks gains at least a tenth ${pays.join(", ")}.`,
   ].join("\n");
 }
+
+const certificateWord = ({ passed, verdict }: StoredCertificate): string =>
+  passed ? "passed" : verdict === "inconclusive" ? verdict : "FAILED";
 
 /** "batch 500, linear: 4 epochs to validation accuracy ≥ 99 %". */
 export function trainingText({ rule, batchSize, outcome, reached }: TargetTraining, target: string): string {

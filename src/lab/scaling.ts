@@ -7,7 +7,7 @@ import { SlalomError } from "../base/errors.js";
 import type { Backend, Executable } from "../compile/backend.js";
 import { laneProgram, stepEntry } from "../train/index.js";
 import { writeInitialValues } from "../train/initialValues.js";
-import { type Certificate, certify } from "./certificate.js";
+import { certify, type StoredCertificate } from "./certificate.js";
 import { rankTraining } from "./rankTraining.js";
 import type { Study } from "./study.js";
 import type { TargetStudy } from "./targetTraining.js";
@@ -29,7 +29,7 @@ export interface ScalingPoint {
   /** Speed-up over ranks. */
   readonly efficiency?: number;
   /** Of ranks above 1. */
-  readonly certificate?: Certificate;
+  readonly certificate?: StoredCertificate;
 }
 
 /** One for each batch size that was asked for: of all ranks in strong scaling, of each in weak. */
