@@ -51,6 +51,8 @@ export interface Communicator {
   readonly size: number;
   /** One for each rank. */
   readonly members: readonly Member[];
+  /** What carries its messages, as "Open MPI 4.1.4"; absent where there is nobody to send one to. */
+  readonly library?: string;
   /** Puts the sum over ranks, or the sum divided by their number, into the array of each. */
   allReduce(array: FloatArray, reduction?: Reduction): void;
   /**

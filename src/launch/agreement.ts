@@ -48,15 +48,15 @@ interface Told {
 }
 
 /**
- * Who could not introduce itself, or differs from rank 0, in what, and what to do; undefined where all are the same.
- * Collective, and the same on all.
+ * Who could not introduce itself, or differs from rank 0, in what, the library of the communicator among it, and what to
+ * do; undefined where all are the same. Collective, and the same on all.
  */
 export function objectionAmong(
-  communicator: Pick<Communicator, "rank" | "size" | "members" | "allGather">,
+  communicator: Pick<Communicator, "rank" | "size" | "members" | "allGather" | "library">,
   introduction: { readonly traits: Traits } | { readonly error: unknown },
 ): SlalomError | undefined {
-  const { size, members } = communicator;
-  const all = gatherRecords(communicator, toldOf(introduction));
+  const { size, members, library } = communicator;
+  const all = gatherRecords(communicator, toldOf(introduction, library));
   const failure = failureAmong(
     communicator,
     all.map(({ problem }) => problem),
@@ -77,9 +77,12 @@ export function objectionAmong(
   );
 }
 
-function toldOf(introduction: { readonly traits: Traits } | { readonly error: unknown }): Told {
+function toldOf(
+  introduction: { readonly traits: Traits } | { readonly error: unknown },
+  library: string | undefined,
+): Told {
   if ("error" in introduction) return { problem: toldFailure(introduction.error) };
-  const { traits } = introduction;
+  const traits = { ...introduction.traits, ...(library !== undefined && { "messages by": library }) };
   return {
     traits: Object.fromEntries(Object.entries(traits).map(([name, value]) => [name, short(value)])),
   };

@@ -28,7 +28,7 @@ const hang = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 const scenarios = {
   values() {
     const world = open();
-    const { size, members } = world;
+    const { size, members, library } = world;
     const cases = values.floatKinds.flatMap((kind) =>
       values.memories.flatMap((memory) => values.lengths.map((length) => [kind, memory, length])),
     );
@@ -44,6 +44,7 @@ const scenarios = {
       rank: world.rank,
       size,
       members,
+      library,
       sum: cases.map((one) => after(one, (array) => world.allReduce(array))),
       mean: cases.map((one) => after(one, (array) => world.allReduce(array, "mean"))),
       scattered: cases.map((one) => after(one, (array) => world.reduceScatter(array))),

@@ -51,6 +51,7 @@ interface Values {
   readonly rank: number;
   readonly size: number;
   readonly members: readonly { rank: number; node: string; processId: number }[];
+  readonly library: string;
   readonly sum: readonly string[];
   readonly mean: readonly string[];
   readonly scattered: readonly string[];
@@ -84,6 +85,7 @@ describe.each(launchers)("$title", ({ launcher, absence }) => {
         expect(found.members).toMatchObject(
           ranks.map((other) => ({ rank: other, node: hostname(), processId: processes[other] })),
         );
+        expect(found.library).toMatch(/^(Open MPI|MPICH) \d+\.\d+/);
         for (const reduction of allReductions)
           expect(found[reduction]).toEqual(
             cases.map(([kind, length]) => digest(reduced(kind, length, size, reduction))),

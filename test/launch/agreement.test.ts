@@ -4,12 +4,18 @@ import { SlalomError } from "../../src/base/errors.js";
 import type { Communicator, MovableArray } from "../../src/collectives/index.js";
 import { objectionAmong, type Traits } from "../../src/launch/agreement.js";
 
-/** What each rank of a world finds whose ranks tell these, or why they can't. */
-function found(told: readonly (Traits | Error)[]): (string | undefined)[] {
+/** What each rank of a world finds whose ranks tell these, or why they can't, and whose messages these libraries carry. */
+function found(
+  told: readonly (Traits | Error)[],
+  libraries: readonly (string | undefined)[] = [],
+): (string | undefined)[] {
   const members = told.map((_, rank) => ({ rank, node: `n${rank}`, processId: 100 + rank }));
   const arrays: MovableArray[] = [];
-  const as = (rank: number, allGather: Communicator["allGather"]) =>
-    objectionAmong({ rank, size: told.length, members, allGather }, introductionOf(told[rank]))?.message;
+  const as = (rank: number, allGather: Communicator["allGather"]) => {
+    const library = libraries[rank];
+    const world = { rank, size: told.length, members, allGather, ...(library !== undefined && { library }) };
+    return objectionAmong(world, introductionOf(told[rank]))?.message;
+  };
   // First what each tells, then what all of them see.
   for (const rank of told.keys()) {
     try {
@@ -63,4 +69,12 @@ test("one that can't compute is named with its reason, before any that differs",
   expect(more).toEqual([message, message]);
   const long = new SlalomError("device", "\n".repeat(100_000));
   expect(found([same, long])[0]).toContain("rank 1 (process 101 on node n1): ");
+});
+
+test("two versions of an MPI library in one world are told apart", () => {
+  const [first, second] = ["Open MPI 4.1.4", "Open MPI 5.0.1"];
+  expect(found([same, same], [first, first])).toEqual([undefined, undefined]);
+  const [message, other] = found([same, same], [first, second]);
+  expect(message).toContain("which has messages by Open MPI 4.1.4, and Open MPI 5.0.1 there. Expected");
+  expect(other).toBe(message);
 });

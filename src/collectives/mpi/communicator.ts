@@ -61,6 +61,7 @@ export class MpiCommunicator implements Communicator {
   readonly rank: number;
   readonly size: number;
   readonly members: readonly WorldMember[];
+  readonly library: string;
   private readonly mpi: Mpi;
   private readonly id: number;
   /** Of messages without an exchange: one from each rank, then one to each. */
@@ -86,6 +87,8 @@ export class MpiCommunicator implements Communicator {
     private readonly release: () => void = () => process.mpi.free(handle),
   ) {
     this.mpi = process.mpi;
+    const { title, version } = this.mpi.library;
+    this.library = `${title} ${version}`.trim();
     this.workspaces = new Workspaces(this.mpi);
     this.id = process.nextCommunicator();
     this.rank = this.mpi.rankOf(handle);
