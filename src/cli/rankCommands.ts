@@ -96,6 +96,7 @@ export function scale(onExit: OnExit): Command {
         "where trainings to the target end at the latest (default: the study's)",
         positiveInteger,
       )
+      .option("--seeds <n>", "seeds of each training to the target (default: 1)", positiveInteger)
       .option("--warmup <epochs>", "warm-up of the linear rule (default: 1)", positiveNumber)
       .option(
         "--forecast <n,...>",
@@ -135,6 +136,7 @@ export function scale(onExit: OnExit): Command {
     target?: GoalArgument;
     rule?: BatchRule[];
     epochs?: number;
+    seeds?: number;
     warmup?: number;
     forecast?: number[];
     link?: Link | "measured";
@@ -143,8 +145,8 @@ export function scale(onExit: OnExit): Command {
     out: string;
   }
   return command.action(async (path: string, options: Parsed) => {
-    const { ranks, batch, mode, steps, out, epochs, warmup, rule, overlap, step } = options;
-    checkTogether(command, options, "target", ["rule", "epochs", "warmup"]);
+    const { ranks, batch, mode, steps, out, epochs, seeds, warmup, rule, overlap, step } = options;
+    checkTogether(command, options, "target", ["rule", "epochs", "seeds", "warmup"]);
     checkTogether(command, options, "forecast", ["link", "overlap", "step"]);
     if ((ranks === undefined) === (step === undefined))
       command.error("error: expected --ranks to measure, or --step with --forecast; give one of them");
@@ -161,7 +163,7 @@ export function scale(onExit: OnExit): Command {
     }
     const { scaleStudies } = await import("./scale.js");
     const rules = rule ?? (["kept", "linear", "squareRoot"] as const);
-    const target = options.target && { goal: options.target, rules, epochs, warmupEpochs: warmup };
+    const target = options.target && { goal: options.target, rules, epochs, seeds, warmupEpochs: warmup };
     const asked = {
       backend: backendChoice(options),
       mode,

@@ -40,6 +40,7 @@ export interface TargetArguments {
   readonly rules: readonly BatchRule[];
   readonly epochs?: number;
   readonly warmupEpochs?: number;
+  readonly seeds?: number;
 }
 
 export async function scaleStudies(
@@ -108,6 +109,7 @@ async function scaledStudy(
     target: goal,
     rules: target.rules,
     ...(target.epochs !== undefined && { epochs: target.epochs }),
+    ...(target.seeds !== undefined && { seeds: target.seeds }),
     ...(target.warmupEpochs !== undefined && { warmupEpochs: target.warmupEpochs }),
     measured: measured.curves.flatMap(({ points }) => points),
     backendOf: (count) => backends.of(count),

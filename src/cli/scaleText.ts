@@ -1,8 +1,8 @@
 /** What `slalom scale` prints: the measured steps, and how far trainings go to a target. */
 import type { StoredCertificate } from "../lab/certificate.js";
 import type { ScalingPoint, ScalingStudy } from "../lab/scaling.js";
-import type { TargetStudy, TargetTraining } from "../lab/targetTraining.js";
-import { ruleInWords } from "../report/scaling/words.js";
+import type { SeedTraining, TargetStudy, TargetTraining } from "../lab/targetTraining.js";
+import { ruleInWords, seedsInWords } from "../report/scaling/words.js";
 import { counted, duration, integer, metricValue, significant, targetInWords } from "../report/words.js";
 import { columns } from "./columns.js";
 import type { Output } from "./output.js";
@@ -44,28 +44,38 @@ export function scalingText(
 const certificateWord = ({ passed, verdict }: StoredCertificate): string =>
   passed ? "passed" : verdict === "inconclusive" ? verdict : "FAILED";
 
-/** "batch 500, linear: 4 epochs to validation accuracy ≥ 99 %". */
-export function trainingText({ rule, batchSize, outcome, reached }: TargetTraining, target: string): string {
+/** "batch 500, linear: 4 epochs to validation accuracy ≥ 99 %"; with several seeds "(3 to 6)" behind. */
+export function trainingText(training: TargetTraining, target: string): string {
+  const { rule, batchSize, outcome, reached } = training;
   const told = reached
     ? `${epochsText(reached.epochs)} epoch${reached.epochs === 1 ? "" : "s"} to ${target}`
     : outcome;
-  return `batch ${batchSize}, ${ruleInWords(rule)}: ${told}`;
+  return `batch ${batchSize}, ${ruleInWords(rule)}: ${told}${rangeText(training)}`;
+}
+
+/** " (3 to 6)": epochs of the first and of the last of several seeds, a dash where one did not meet the target. */
+function rangeText({ seeds }: TargetTraining): string {
+  if (!seeds) return "";
+  const [first, last] = [seeds[0], seeds[seeds.length - 1]];
+  const text = ({ reached }: SeedTraining): string => (reached ? epochsText(reached.epochs) : "-");
+  return ` (${text(first)} to ${text(last)})`;
 }
 
 export function targetText(
-  { target, seed, epochs, evaluatedEvery, baseBatchSize, trainings }: TargetStudy,
+  { target, seed, seeds = [seed], epochs, evaluatedEvery, baseBatchSize, trainings }: TargetStudy,
   { style }: Output,
 ): string {
   const ranks = [...new Set(trainings.flatMap(({ times }) => times.map((time) => time.ranks)))].sort(
     (a, b) => a - b,
   );
-  const rows = trainings.map(
-    ({ rule, batchSize, learningRate, warmupSteps, outcome, reached, best, times }) => [
+  const rows = trainings.map((training) => {
+    const { rule, batchSize, learningRate, warmupSteps, outcome, reached, best, times } = training;
+    return [
       integer(batchSize),
       ruleInWords(rule),
       significant(learningRate, 4) +
         (warmupSteps === undefined ? "" : `, after ${counted(warmupSteps, "step")}`),
-      reached ? epochsText(reached.epochs) : "-",
+      `${reached ? epochsText(reached.epochs) : "-"}${rangeText(training)}`,
       best === undefined
         ? "-"
         : `${metricValue(target.metric, best.value)}${outcome === "diverged" ? ", diverged" : ""}`,
@@ -73,11 +83,11 @@ export function targetText(
         const time = times.find((one) => one.ranks === count);
         return time === undefined ? "-" : duration(time.seconds);
       }),
-    ],
-  );
+    ];
+  });
   const trainedOn = [...new Set(trainings.map((training) => training.ranks))].sort((a, b) => a - b);
   return [
-    `To ${targetInWords(target)}, in at most ${counted(epochs, "epoch")}, looked at every ${evaluatedEvery === 1 ? "epoch" : `${epochsText(evaluatedEvery)} epochs`}, seed ${seed}; the rules start from batch ${integer(baseBatchSize)}:`,
+    `To ${targetInWords(target)}, in at most ${counted(epochs, "epoch")}, looked at every ${evaluatedEvery === 1 ? "epoch" : `${epochsText(evaluatedEvery)} epochs`}, ${seedsInWords(seeds)}; the rules start from batch ${integer(baseBatchSize)}:`,
     columns(rows, {
       header: [
         "batch",
@@ -90,7 +100,7 @@ export function targetText(
       align: ["right", "left", "left", "right", "right", ...ranks.map(() => "right" as const)],
       style,
     }),
-    `One training for each batch and rule, on ${trainedOn.join(" or ")} ranks; a time is its steps times the measured step of so many ranks, which are certified to train the same. Evaluation and starting are not in it.`,
+    `One training for each batch${seeds.length > 1 ? ", rule and seed" : " and rule"}, on ${trainedOn.join(" or ")} ranks; a time is its steps times the measured step of so many ranks, which are certified to train the same. Evaluation and starting are not in it.`,
   ].join("\n");
 }
 

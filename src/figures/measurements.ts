@@ -22,6 +22,8 @@ export interface MeasurementSeries {
   readonly label: string;
   readonly x: readonly number[];
   readonly y: readonly number[];
+  /** Least and greatest of what each value is the middle of, drawn as a bar that ends at the frame. */
+  readonly ranges?: readonly (readonly [number, number])[];
   /** How the line came about; default measured. */
   readonly kind?: "measured" | "forecast";
   /** The x of the point that gets a ring. */
@@ -118,6 +120,7 @@ function drawBody(data: MeasurementsData, columns: number, area: Rect): string[]
           ),
       drawReference(panel, { frame, x, y }),
       ...panel.series.map((series) => drawLine(series, styles.get(series)!, { frame, x, y })),
+      ...panel.series.map((series) => drawRanges(series, styles.get(series)!, { frame, x, y })),
       ...panel.series.map((series) => drawMarkers(series, styles.get(series)!, { x, y })),
     ]);
   });
@@ -183,6 +186,20 @@ function drawLine(series: MeasurementSeries, style: SeriesStyle, plot: Plot): st
     "stroke-linejoin": "round",
     "stroke-dasharray": style.dash,
   });
+}
+
+function drawRanges({ x, y, ranges }: MeasurementSeries, { colour }: SeriesStyle, plot: Plot): string {
+  if (ranges === undefined) return "";
+  const { frame } = plot;
+  const bars = ranges.map(([least, greatest], i) => {
+    if (!Number.isFinite(y[i])) return "";
+    const at = plot.x.toPixel(x[i]);
+    const bottom = Math.min(plot.y.toPixel(least), frame.y + frame.height);
+    const end = Math.max(plot.y.toPixel(greatest), frame.y);
+    const look = { class: "range", stroke: colour, "stroke-width": theme.lineWidth / 2 };
+    return segment({ x: at, y: bottom }, { x: at, y: end }, look);
+  });
+  return group({}, bars);
 }
 
 function drawMarkers(series: MeasurementSeries, style: SeriesStyle, scales: Pick<Plot, "x" | "y">): string {

@@ -28,6 +28,6 @@ export type { ScalingCurve, ScalingMode, ScalingPoint, ScalingStudy } from "./sc
 export { loadForecast, loadScaling } from "./scalingStore.js";
 export { runsOfShare, type Share } from "./shares.js";
 export { type Comparison, type Study, type StudyOptions, study, type TargetOption } from "./study.js";
-export type { TargetStudy, TargetTraining } from "./targetTraining.js";
+export type { SeedTraining, TargetStudy, TargetTraining } from "./targetTraining.js";
 export { configurationsOf, groupedRuns, recordOf, type StudyRun, type Task, tasksFor } from "./tasks.js";
 export { slalomVersion } from "./version.js";

@@ -11,7 +11,18 @@ import { evaluatedMetrics, type LaneTraining, stepsPerEpoch, trainLanes } from "
 import { rankTraining } from "./rankTraining.js";
 import type { Study } from "./study.js";
 
-export interface TargetTraining {
+/** What a training of one seed came to. */
+export interface SeedTraining {
+  readonly seed: number;
+  readonly outcome: "reached" | "not reached" | "diverged";
+  /** The first evaluation that met the target. */
+  readonly reached?: { readonly steps: number; readonly epochs: number };
+  /** The best evaluation until the target was met or the training ended; absent where none gave a number. */
+  readonly best?: { readonly value: number; readonly epochs: number };
+}
+
+/** Of several seeds the one in the middle, and beside it each. */
+export interface TargetTraining extends Omit<SeedTraining, "seed"> {
   readonly rule: BatchRule;
   /** Examples of a step, over all ranks. */
   readonly batchSize: number;
@@ -21,11 +32,8 @@ export interface TargetTraining {
   readonly warmupSteps?: number;
   /** On how many it was trained. */
   readonly ranks: number;
-  readonly outcome: "reached" | "not reached" | "diverged";
-  /** The first evaluation that met the target. */
-  readonly reached?: { readonly steps: number; readonly epochs: number };
-  /** The best evaluation until the target was met or the training ended; absent where none gave a number. */
-  readonly best?: { readonly value: number; readonly epochs: number };
+  /** Each, the soonest to meet the target first; absent where there is one. */
+  readonly seeds?: readonly SeedTraining[];
   /**
    * Seconds to the target for each number of ranks that is certified for this batch: the steps times the measured step.
    * Evaluation and starting are not in them. Empty where the target was not met.
@@ -36,6 +44,8 @@ export interface TargetTraining {
 export interface TargetStudy {
   readonly target: Target;
   readonly seed: number;
+  /** All of them, where there are several. */
+  readonly seeds?: readonly number[];
   /** Each training ends here at the latest. */
   readonly epochs: number;
   /** Epochs between evaluations, about: when a target was met is known no better. */
@@ -63,6 +73,8 @@ export interface TargetOptions {
   readonly epochs?: number;
   /** Of the linear rule; default 1. */
   readonly warmupEpochs?: number;
+  /** How many seeds each training has: the study's first ones, and further ones where it has fewer; default 1. */
+  readonly seeds?: number;
   /** Their batch sizes are trained, each on the most ranks that are certified for it. */
   readonly measured: readonly MeasuredRanks[];
   readonly backendOf: (ranks: number) => Promise<Backend>;
@@ -91,14 +103,15 @@ export async function targetOf(
 }
 
 /**
- * Trains the study's first optimizer at its first setting and seed, once for each batch size and rule. Evaluations are as
+ * Trains the study's first optimizer at its first setting, once for each batch size, rule and seed. Evaluations are as
  * many epochs apart as in the study. A schedule that the study has keeps its parameters, also those that count steps.
  * @throws SlalomError "option" for a study without batches, or an optimizer without a learning rate
  */
 export async function trainToTarget(study: Study, options: TargetOptions): Promise<TargetStudy> {
   const { target, rules, measured, onTraining = () => {} } = options;
   const own = await rankTraining("target", study, { backend: "cpu" });
-  const { seed, hyperparameters } = own.configuration;
+  const { hyperparameters } = own.configuration;
+  const seeds = seedsOf(study, options.seeds ?? 1);
   const { lr } = hyperparameters;
   if (lr === undefined) {
     throw new SlalomError(
@@ -122,21 +135,23 @@ export async function trainToTarget(study: Study, options: TargetOptions): Promi
         evaluateEvery: { epochs: evaluatedEvery },
         test: "each",
       };
-      let summary: RunSummary | undefined;
+      let trainedSeeds: SeedTraining[] | undefined;
       for (const rule of rules) {
-        const scaled = scaledTraining(await evaluatedTraining(asked, target), {
+        const { training, ...told } = scaledTraining(await evaluatedTraining(asked, target), {
           rule,
           batchSize,
           baseBatchSize: own.batchSize,
           warmupEpochs: options.warmupEpochs ?? 1,
         });
         // At the study's own size of batch all rules train the same.
-        if (summary === undefined || batchSize !== own.batchSize) {
-          summary = await trained(scaled.training, target, backend);
+        if (trainedSeeds === undefined || batchSize !== own.batchSize) {
+          trainedSeeds = [];
+          for (const seed of seeds) {
+            const summary = await trained({ ...training, seed }, target, backend);
+            trainedSeeds.push({ seed, ...outcomeOf(summary, target, perEpochOf(training)) });
+          }
         }
-        const { training, ...told } = scaled;
-        const outcome = outcomeOf(summary, target, points, perEpochOf(training));
-        const one: TargetTraining = { rule, batchSize, ...told, ranks, ...outcome };
+        const one = { rule, batchSize, ...told, ranks, ...middleOf(trainedSeeds, points) };
         trainings.push(one);
         onTraining(one);
       }
@@ -146,13 +161,20 @@ export async function trainToTarget(study: Study, options: TargetOptions): Promi
   }
   return {
     target,
-    seed,
+    seed: seeds[0],
+    ...(seeds.length > 1 && { seeds }),
     epochs,
     evaluatedEvery,
     baseBatchSize: own.batchSize,
     baseLearningRate: lr,
     trainings,
   };
+}
+
+/** The study's first seeds, and after its last ones those that follow the greatest. */
+function seedsOf({ seeds }: Study, count: number): number[] {
+  const next = Math.max(...seeds) + 1;
+  return Array.from({ length: count }, (_, i) => seeds[i] ?? next + i - seeds.length);
 }
 
 /** The certified points of each batch size, smallest first. */
@@ -246,14 +268,30 @@ async function trained(training: LaneTraining, target: Target, backend: Backend)
 function outcomeOf(
   { targets: [{ step: steps }], best, status }: RunSummary,
   { metric }: Target,
-  points: readonly MeasuredRanks[],
   perEpoch: number,
-): Pick<TargetTraining, "outcome" | "reached" | "best" | "times"> {
+): Omit<SeedTraining, "seed"> {
   const { [metric]: own } = best;
   return {
     outcome: steps !== null ? "reached" : status === "diverged" ? "diverged" : "not reached",
     ...(steps !== null && { reached: { steps, epochs: steps / perEpoch } }),
     ...(own && { best: { value: own.value, epochs: own.step / perEpoch } }),
-    times: steps === null ? [] : points.map(({ ranks, stepS }) => ({ ranks, seconds: steps * stepS.median })),
+  };
+}
+
+/** The seed in the middle, of an even number the later one to meet the target; those that never did come last. */
+function middleOf(
+  trainedSeeds: readonly SeedTraining[],
+  points: readonly MeasuredRanks[],
+): Omit<SeedTraining, "seed"> & Pick<TargetTraining, "seeds" | "times"> {
+  const stepsOf = ({ reached }: SeedTraining): number => reached?.steps ?? Number.MAX_SAFE_INTEGER;
+  const seeds = [...trainedSeeds].sort((a, b) => stepsOf(a) - stepsOf(b));
+  const { seed: _own, ...middle } = seeds[Math.floor(seeds.length / 2)];
+  const { reached } = middle;
+  return {
+    ...middle,
+    ...(seeds.length > 1 && { seeds }),
+    times: reached
+      ? points.map(({ ranks, stepS }) => ({ ranks, seconds: reached.steps * stepS.median }))
+      : [],
   };
 }

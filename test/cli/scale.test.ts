@@ -62,6 +62,22 @@ describe("slalom scale", () => {
       expect(existsSync(inStore(`strong-${id}.png`))).toBe(true);
   }, 60_000);
 
+  test("trains to a target with several seeds, and tells the middle and the range", async () => {
+    const { code, out, err } = await slalom(
+      folder.path,
+      "scale study.ts --ranks 1 --target 0.6 --rule kept --epochs 9 --seeds 3",
+    );
+    expect(code, err).toBe(0);
+    expect(out).toContain("the median of seeds 0, 1 and 2, with the range; the rules start from batch 40");
+    expect(out).toMatch(/^ *40 +kept +0\.002 +[\d.]+ \([\d.]+ to ([\d.]+|-)\) /m);
+    expect(out).toContain("One training for each batch, rule and seed, on 1 ranks");
+    const [{ seeds }] = kept<ScalingStudy>("strong.json").target!.trainings;
+    expect(seeds!.map(({ seed }) => seed).sort()).toEqual([0, 1, 2]);
+    const alone = await slalom(folder.path, "scale study.ts --ranks 1 --seeds 3");
+    expect(alone.code).toBe(2);
+    expect(alone.err).toContain("--seeds goes with --target; give both");
+  }, 60_000);
+
   test("forecasts from what it measured, and holds that against it", async () => {
     const { code, out, err } = await slalom(
       folder.path,

@@ -86,6 +86,25 @@ describe("trainings to a target", () => {
     expect(trainings[0].best!.epochs).toBe(epoch);
   }, 60_000);
 
+  test("of several seeds tell the one in the middle, and each", async () => {
+    const { trainings, ...asked } = await toTarget(small, 0.8, { seeds: 3 });
+    expect(asked).toMatchObject({ seed: 3, seeds: [3, 4, 5] });
+    const alone: number[] = [];
+    for (const seed of [3, 4, 5]) {
+      const { trainings: own } = await toTarget({ ...small, seeds: [seed] }, 0.8);
+      expect(own[0]).not.toHaveProperty("seeds");
+      alone.push(own[0].reached!.steps);
+    }
+    const sorted = [...alone].sort((a, b) => a - b);
+    const [{ seeds, reached, times }] = trainings;
+    expect(seeds!.map((one) => one.reached!.steps)).toEqual(sorted);
+    expect(new Map(seeds!.map((one) => [one.seed, one.reached!.steps]))).toEqual(
+      new Map(alone.map((steps, i) => [3 + i, steps])),
+    );
+    expect(reached!.steps).toBe(sorted[1]);
+    expect(times[0]).toEqual({ ranks: 1, seconds: 0.5 * sorted[1] });
+  }, 60_000);
+
   test("take the learning rate of each rule, with a warm-up for the linear one", async () => {
     const { trainings } = await toTarget(small, 2, {
       rules: ["kept", "linear", "squareRoot"],

@@ -136,6 +136,33 @@ describe("figures of a scaling study", () => {
     expect([...figuresOf({ ...scaling, target: none }).keys()]).toHaveLength(3);
   });
 
+  test("of several seeds show the middle and the range, to the frame where one did not meet the target", () => {
+    const seed = (number: number, epochs: number | undefined) => ({
+      seed: number,
+      ...(epochs === undefined
+        ? { outcome: "not reached" as const }
+        : { outcome: "reached" as const, reached: { steps: 1000 * epochs, epochs } }),
+    });
+    const trainings = [
+      { ...training("kept", 50, 4), seeds: [seed(1, 3), seed(0, 4), seed(2, 6)] },
+      { ...training("kept", 5000, 11), seeds: [seed(0, 9), seed(2, 11), seed(1, undefined)] },
+    ];
+    const several = figuresOf({
+      ...scaling,
+      target: { ...scaling.target!, seeds: [0, 1, 2], trainings },
+    });
+    const epochs = several.get("epochs-to-target")!;
+    expect(wordsOf(epochs)).toContain("the median of seeds 0, 1 and 2, with the range");
+    const bars = [...epochs.matchAll(/<line [^>]*y1="([\d.]+)"[^>]*y2="([\d.]+)"[^>]*class="range"/g)];
+    const lengths = bars.map(([, bottom, top]) => Number(bottom) - Number(top));
+    expect(lengths).toHaveLength(2);
+    // 3 of 3 to 6 epochs; and from 9 to the frame, which ends 8 % above 11.
+    expect(lengths[0]).toBeGreaterThan(0);
+    expect(lengths[1] / lengths[0]).toBeCloseTo((1.08 * 11 - 9) / 3, 1);
+    expect(figuresOf(scaling).get("epochs-to-target")).not.toContain('class="range"');
+    expect(wordsOf(several.get("time-to-target")!)).toContain("The steps of the middle one of several seeds");
+  });
+
   test("of weak scaling take the time of each point's own batch", () => {
     const points = [1, 2].map((ranks) => ({ ...curves[0].points[ranks - 1], ranks, batchSize: 50 * ranks }));
     const weak: ScalingStudy = {
