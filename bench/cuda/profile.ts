@@ -4,7 +4,7 @@
  *     node bench/run.js cudaProfile tf32 50
  */
 import { median } from "../measure.js";
-import type { Runner } from "../programs/slalom.js";
+import type { Runner } from "../programs/slalomRunner.js";
 import { stepRunner } from "../programs/slalomSteps.js";
 import type { ContestantSpec, Workload } from "../specification.js";
 import type { KernelTime, ProfileRecord } from "./results.js";

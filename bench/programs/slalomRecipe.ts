@@ -13,7 +13,7 @@ import {
   writeInitialValues,
 } from "../slalom.js";
 import type { ContestantSpec, Workload } from "../specification.js";
-import { backendOf, type Runner } from "./slalom.js";
+import { backendOf, type Runner } from "./slalomRunner.js";
 
 /** Chunks are trainings. */
 export async function recipeRunner(spec: Workload & ContestantSpec): Promise<Runner> {

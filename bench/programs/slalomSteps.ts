@@ -25,7 +25,7 @@ import {
 } from "../slalom.js";
 import type { ContestantSpec, Workload } from "../specification.js";
 import { sumOfWork, workOf } from "../work.js";
-import { backendOf, type Runner, type Surroundings } from "./slalom.js";
+import { backendOf, type Runner, type Surroundings } from "./slalomRunner.js";
 
 /** Steps of exercise 1: a chunk is a run from its start. */
 const exercise1Steps = 1000;

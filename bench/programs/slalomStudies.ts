@@ -23,7 +23,7 @@ import {
 } from "../slalom.js";
 import type { ContestantSpec, StepWork, Workload } from "../specification.js";
 import { perStep, sumOfWork, workOf } from "../work.js";
-import type { Runner } from "./slalom.js";
+import type { Runner } from "./slalomRunner.js";
 
 /** The study of exercise 2; its first is the shuffled grid. */
 export const exercise2File = fileURLToPath(new URL("../../exercises/ex2-mnist/study.ts", import.meta.url));

@@ -17,7 +17,7 @@ import {
 } from "../lab/index.js";
 import type { MemoryOptions } from "../lab/memory.js";
 import { isDeterministic, laneTraining } from "../lab/tasks.js";
-import { makeBackend } from "../launch/backendChoice.js";
+import { makeBackend } from "../launch/backends.js";
 import { measuredPeaks } from "../launch/rankChoice.js";
 import { loadStudies, loadStudy } from "../launch/studySource.js";
 import type { Dataset } from "../learn/datasets/dataset.js";

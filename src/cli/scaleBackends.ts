@@ -1,7 +1,8 @@
 /** The backends that `slalom scale` measures on: one for each number of ranks, as far as there are cores or GPUs for them. */
 import { SlalomError } from "../base/errors.js";
 import type { Backend } from "../compile/backend.js";
-import { type BackendChoice, describeBackend, makeBackend } from "../launch/backendChoice.js";
+import type { BackendChoice } from "../launch/backendChoice.js";
+import { describeBackend, makeBackend } from "../launch/backends.js";
 import { coreCount } from "../launch/threads.js";
 import type { World } from "../launch/world.js";
 

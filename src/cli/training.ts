@@ -11,9 +11,10 @@ import {
   type StudyOutcome,
 } from "../lab/index.js";
 import type { BackendChoice } from "../launch/backendChoice.js";
+import { followWorld } from "../launch/backends.js";
 import type { StudySource } from "../launch/studySource.js";
 import { coreCount, openWorkers } from "../launch/threads.js";
-import { followWorld, worldOf } from "../launch/world.js";
+import { worldOf } from "../launch/world.js";
 import { counted, duration } from "../report/words.js";
 import { loadStudy, openStore, type StoredStudy } from "../runs/index.js";
 import { exitCodes } from "./exit.js";

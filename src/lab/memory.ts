@@ -3,16 +3,13 @@
  * and whether the machine has it.
  */
 import { bytesOf } from "../base/dtype.js";
-import { SlalomError } from "../base/errors.js";
 import { sizeOf } from "../base/shape.js";
 import type { Backend } from "../compile/backend.js";
-import { formatBytes } from "../compile/explain.js";
 import { planProgram } from "../compile/planProgram.js";
 import { type Dataset, splitNames } from "../learn/datasets/dataset.js";
 import { compactionWidth } from "../train/compaction.js";
-import { accumulateEntry, laneProgram, programBytes, stepEntry } from "../train/index.js";
+import { laneProgram, programBytes } from "../train/index.js";
 import type { AvailableMemory } from "./availableMemory.js";
-import { memoryTable } from "./memoryTable.js";
 import type { Study } from "./study.js";
 import { laneTraining, type Task } from "./tasks.js";
 
@@ -116,8 +113,12 @@ function shareThatFits({
   );
 }
 
-const fits = ({ totalBytes, available, programBytes: bytes, mostProgramBytes }: StudyMemory): boolean =>
-  totalBytes <= available.bytes && bytes <= mostProgramBytes;
+export const fits = ({
+  totalBytes,
+  available,
+  programBytes: bytes,
+  mostProgramBytes,
+}: StudyMemory): boolean => totalBytes <= available.bytes && bytes <= mostProgramBytes;
 
 /** What training the tasks takes at most; at least one task. */
 export function memoryOf(
@@ -190,43 +191,6 @@ export function memoryOf(
     available,
     widestEntry: bytes.widestEntry,
   };
-}
-
-/**
- * @throws SlalomError "device", with what takes how much and what would take less, where a program is larger than it can
- * be, or all workers take more than there is
- */
-export function checkMemory(study: Study, memory: StudyMemory): void {
-  if (fits(memory)) return;
-  const { workers, totalBytes, available, programBytes: bytes, mostProgramBytes } = memory;
-  const tooMuch =
-    bytes > mostProgramBytes
-      ? `a program takes ${formatBytes(bytes)} of memory, and one can have ${formatBytes(mostProgramBytes)}, ${memory.programLimit}`
-      : `${workers} worker${workers === 1 ? " takes" : "s take"} ${formatBytes(totalBytes)} of memory, and ${formatBytes(available.bytes)} are available (${available.limit})`;
-  throw new SlalomError(
-    "device",
-    `study "${study.name}": ${tooMuch}; expected no more than that.\n\n${memoryTable(memory)}\n\n${remedy(study, memory)}`,
-  );
-}
-
-function remedy({ microBatch }: Study, memory: StudyMemory): string {
-  const { workers, ranks, workerBytes, available, widestEntry } = memory;
-  const { programBytes: bytes, mostProgramBytes, programDataBytes, onDevice } = memory;
-  const ways: string[] = [];
-  if (onDevice && bytes > mostProgramBytes && workers > 1) ways.push("fewer workers, which share the device");
-  if (bytes <= mostProgramBytes && workers > 1) {
-    const fitting = Math.floor(available.bytes / workerBytes);
-    if (fitting > 0) ways.push(`fewer workers (--workers ${fitting})`);
-    if (ranks === 1 && !onDevice)
-      ways.push("ranks in place of workers (--workers 1 --ranks 2), which share parameters and data");
-  }
-  if (widestEntry === stepEntry) ways.push("a smaller batch");
-  if (widestEntry === stepEntry && microBatch === undefined) ways.push("parts of it in turn (microBatch)");
-  if (widestEntry === accumulateEntry) ways.push("a smaller microBatch");
-  ways.push("a smaller model");
-  if (programDataBytes > bytes / 4) ways.push("less data");
-  if (bytes <= mostProgramBytes) ways.push("a machine, or a job, with more memory");
-  return `Take ${ways.slice(0, -1).join(", ")} or ${ways.at(-1)}.`;
 }
 
 const datasetBytes = (dataset: Dataset | undefined): number =>

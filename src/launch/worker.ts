@@ -6,7 +6,7 @@ import { executeTask, loadedDataset, type Study, type TaskProgress } from "../la
 import type { Dataset } from "../learn/datasets/dataset.js";
 import { openStore } from "../runs/index.js";
 import { Ledger } from "../train/index.js";
-import { makeBackend } from "./backendChoice.js";
+import { makeBackend } from "./backends.js";
 import type { FromWorker, SentError, ToWorker, WorkerStart } from "./messages.js";
 import { checkSame, loadStudy, type StudySource } from "./studySource.js";
 

@@ -1,8 +1,6 @@
 /** This process as one of several that mpirun or srun started: rank 0 does what the user asked, the others follow it. */
-
 import { SlalomError } from "../base/errors.js";
 import { type Environment, launchedWorld } from "../collectives/index.js";
-import type { BackendChoice } from "./backendChoice.js";
 
 /** Several processes that train together, as plain data for worker threads. */
 export interface World {
@@ -26,17 +24,4 @@ export function worldOf(environment: Environment): World | undefined {
     );
   }
   return { rank, size, environment, command: process.argv.slice(2).join(" ") };
-}
-
-/**
- * Computes what rank 0 tells, with a backend of the same choice, until rank 0 is done. Signals are for rank 0: it ends
- * the training where it can go on, and then the others. With a backend that has no ranks it says so, and nobody follows.
- */
-export async function followWorld(choice: BackendChoice, world: World): Promise<void> {
-  const ignored = ["SIGINT", "SIGTERM", "SIGUSR2"] as const;
-  const ignore = (): void => {};
-  for (const signal of ignored) process.on(signal, ignore);
-  if (choice.backend === "cpu") await (await import("./cpu.js")).followCpu(choice, world);
-  if (choice.backend === "cuda") await (await import("./cuda.js")).followCuda(choice, world);
-  for (const signal of ignored) process.off(signal, ignore);
 }

@@ -2,8 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
 import { planProgram } from "../../src/compile/planProgram.js";
+import { checkMemory } from "../../src/lab/checkMemory.js";
 import { inThread, runStudy, type StudyOptions, study } from "../../src/lab/index.js";
-import { checkMemory, fittingTasks, laneLimit, type MemoryOptions, memoryOf } from "../../src/lab/memory.js";
+import { fittingTasks, laneLimit, type MemoryOptions, memoryOf } from "../../src/lab/memory.js";
 import { memoryLine, memoryTable } from "../../src/lab/memoryTable.js";
 import { configurationsOf, laneTraining, tasksFor } from "../../src/lab/tasks.js";
 import { blobs } from "../../src/learn/datasets/index.js";

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { expect, test } from "vitest";
 import { add, variable } from "../../src/graph/index.js";
 import { study } from "../../src/lab/index.js";
-import { describeBackend, makeBackend } from "../../src/launch/backendChoice.js";
+import { describeBackend, makeBackend } from "../../src/launch/backends.js";
 import { predictRanks } from "../../src/launch/rankChoice.js";
 import { openWorkers } from "../../src/launch/threads.js";
 import { blobs } from "../../src/learn/datasets/index.js";

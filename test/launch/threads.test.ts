@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { afterAll, describe, expect, it } from "vitest";
 import { inThread, runStudy, type StudyProgress } from "../../src/lab/index.js";
-import { makeBackend } from "../../src/launch/backendChoice.js";
+import { makeBackend } from "../../src/launch/backends.js";
 import { loadStudies, sourcesOf } from "../../src/launch/studySource.js";
 import { openWorkers } from "../../src/launch/threads.js";
 import { loadStudy, openStore } from "../../src/runs/index.js";
