@@ -7,7 +7,7 @@ import { shellWord } from "../launch/slurm/script.js";
 import { worldOf } from "../launch/world.js";
 import { openStore } from "../runs/index.js";
 import { exitCodes } from "./exit.js";
-import type { LaunchRequest } from "./launchers.js";
+import type { LaunchRequest } from "./launchRequest.js";
 import type { Output } from "./output.js";
 import { mainFile } from "./ownCommand.js";
 import { presentJob, studiesToRun } from "./run.js";

@@ -14,7 +14,8 @@ import {
   precisionOption,
   store,
 } from "./commonOptions.js";
-import { type LauncherName, type LaunchRequest, launcherNames, launchers } from "./launchers.js";
+import { type LauncherName, launcherNames, launchers } from "./launchers.js";
+import type { LaunchRequest } from "./launchRequest.js";
 
 export function run(onExit: OnExit): Command {
   const command = new Command("run")

@@ -12,7 +12,7 @@ import { counted } from "../report/words.js";
 import { openStore, type Store } from "../runs/index.js";
 import { batchSizes } from "../train/index.js";
 import { exitCodes } from "./exit.js";
-import type { LaunchRequest } from "./launchers.js";
+import type { LaunchRequest } from "./launchRequest.js";
 import type { Output } from "./output.js";
 import { mainFile } from "./ownCommand.js";
 import { studiesToRun } from "./run.js";

@@ -10,8 +10,6 @@ export interface Import {
   /** Path from the root for one of our own files, else the module's name. */
   readonly target: string;
   readonly isOwn: boolean;
-  /** Erased by the compiler: `import type` and `export type`. */
-  readonly isType: boolean;
 }
 
 export interface Source {
@@ -48,32 +46,32 @@ function parse(path: string): Source {
 
 function importsOf(path: string, tree: ts.SourceFile): Import[] {
   const found: Import[] = [];
-  const add = (specifier: string, isType: boolean): void => {
+  const add = (specifier: string): void => {
     const isOwn = specifier.startsWith(".");
     const file = relative(root, resolve(root, dirname(path), specifier)).replaceAll("\\", "/");
-    found.push({ target: isOwn ? file.replace(/\.js$/, ".ts") : specifier, isOwn, isType });
+    found.push({ target: isOwn ? file.replace(/\.js$/, ".ts") : specifier, isOwn });
   };
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
-      add(node.moduleSpecifier.text, node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword);
+      add(node.moduleSpecifier.text);
     } else if (
       ts.isExportDeclaration(node) &&
       node.moduleSpecifier &&
       ts.isStringLiteral(node.moduleSpecifier)
     ) {
-      add(node.moduleSpecifier.text, node.isTypeOnly);
+      add(node.moduleSpecifier.text);
     } else if (
       ts.isImportTypeNode(node) &&
       ts.isLiteralTypeNode(node.argument) &&
       ts.isStringLiteral(node.argument.literal)
     ) {
-      add(node.argument.literal.text, true);
+      add(node.argument.literal.text);
     } else if (
       ts.isCallExpression(node) &&
       node.expression.kind === ts.SyntaxKind.ImportKeyword &&
       ts.isStringLiteral(node.arguments[0])
     ) {
-      add(node.arguments[0].text, false);
+      add(node.arguments[0].text);
     }
     ts.forEachChild(node, visit);
   };
