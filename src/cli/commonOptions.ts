@@ -41,7 +41,7 @@ export const backend = (command: Command): Command =>
   computing(command).addOption(
     new Option(
       "--ranks <n>",
-      "threads, or GPUs, that share each training; auto: as many threads as are predicted to be the fastest (default: 1)",
+      "threads, or GPUs, that share each training; auto: as many threads as are predicted to be the fastest (default: 1, or all --devices)",
     ).argParser((text) => (text === "auto" ? text : positiveInteger(text))),
   );
 

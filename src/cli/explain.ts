@@ -20,6 +20,7 @@ import { isDeterministic, laneTraining } from "../lab/tasks.js";
 import { makeBackend } from "../launch/backends.js";
 import { measuredPeaks } from "../launch/rankChoice.js";
 import { loadStudies, loadStudy } from "../launch/studySource.js";
+import { coreCount } from "../launch/threads.js";
 import type { Dataset } from "../learn/datasets/dataset.js";
 import { problems } from "../learn/problems/index.js";
 import { laneProgram } from "../train/index.js";
@@ -52,7 +53,7 @@ export async function explain(what: string, options: ExplainOptions, output: Out
   const study = { ...asked, gradientNoise: asked.gradientNoise && asked.microBatch !== undefined };
   const dataset = await study.problem.dataset?.load();
   const { task, memory } = await largestTask(study, dataset, options.optimizer, {
-    workers: gpu ? 1 : usefulWorkers([study]),
+    workers: gpu ? 1 : Math.min(coreCount(), usefulWorkers([study])),
     backend: gpu ? memoryOn(gpu) : await makeBackend({ backend: "cpu", gemm: "auto" }),
     available: availableMemory({ environment: process.env }),
   });

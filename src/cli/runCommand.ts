@@ -29,7 +29,11 @@ export function run(onExit: OnExit): Command {
       "finish what an earlier run left and repeat nothing (as without it: this is the default)",
     )
     .option("--fresh", "delete what is stored of the study and start anew")
-    .option("-w, --workers <n>", "worker threads (default: one a core)", positiveInteger)
+    .option(
+      "-w, --workers <n>",
+      "worker threads, which train other runs each (default: one a core; of --devices one for each --ranks)",
+      positiveInteger,
+    )
     .option("--name <name>", "store under this name instead of the study's", String)
     .option("--only <name>", "of several studies in the file, the one of this name")
     .option("--epochs <n>", "epochs instead of the study's", positiveInteger)
@@ -47,6 +51,7 @@ export function run(onExit: OnExit): Command {
   example(
     command,
     "slalom run my-study.ts --seeds 5",
+    "slalom run my-study.ts --backend cuda --devices all --ranks 1    # a run on each GPU at a time",
     "",
     "  // my-study.ts",
     '  import { adam, linearRegression, logspace, sgd, study } from "slalom";',

@@ -13,7 +13,7 @@ import {
 import type { BackendChoice } from "../launch/backendChoice.js";
 import { followWorld } from "../launch/backends.js";
 import type { StudySource } from "../launch/studySource.js";
-import { coreCount, openWorkers } from "../launch/threads.js";
+import { coreCount, openWorkers, type Workers } from "../launch/threads.js";
 import { worldOf } from "../launch/world.js";
 import { counted, duration } from "../report/words.js";
 import { loadStudy, openStore, type StoredStudy } from "../runs/index.js";
@@ -29,7 +29,7 @@ export interface TrainingOptions {
   readonly backend: BackendChoice;
   /** Threads or GPUs that share each training; "auto": as many threads as are predicted to be the fastest. Default 1. */
   readonly ranks?: number | "auto";
-  /** By default one a core, as far as there are runs for them. */
+  /** By default as many as there are cores, or named GPUs, for their ranks, as far as there are runs for them. */
   readonly workers?: number;
   /** Deletes what is stored of the studies first. */
   readonly fresh?: boolean;
@@ -74,13 +74,17 @@ export async function trainStudies(
   const all = studies.map(({ study }) => study);
   const { ranks, reason } = await chosenRanks(all, options);
   const world = worldOf(process.env);
-  const spread = Math.max(1, Math.min(usefulWorkers(all), Math.floor(coreCount() / (ranks ?? 1))));
-  // GPUs, which a single worker keeps busy.
-  const useful = options.backend.backend === "cuda" ? 1 : spread;
   const workers = await openWorkers({
     backend: { ...options.backend, ...(ranks !== undefined && { ranks }), ...(world && { world }) },
-    count: options.workers ?? (world ? 1 : useful),
+    ...(options.workers !== undefined && { count: options.workers }),
+    useful: usefulWorkers(all),
   });
+  const { ranks: together = 1 } = workers.backend;
+  const isChosen = ranks !== undefined || options.workers !== undefined || world !== undefined;
+  const hint =
+    options.backend.backend === "cuda" && together > 1 && !isChosen && Math.max(...all.map(runCount)) > 1
+      ? ", each run on all of them (--ranks 1: a run on each)"
+      : "";
   if (!options.announce && reason !== "") output.note(`${workers.backend.description}${reason}`);
   let view: ProgressView | undefined;
   const interrupt = listenForInterrupt(() => view?.stopping());
@@ -89,7 +93,7 @@ export async function trainStudies(
       if (interrupt.signal.aborted) break;
       if (options.announce) {
         const { description } = workers.backend;
-        const text = announcement(study, `${description}${reason}`, workers.count, output);
+        const text = announcement(study, `${description}${reason}${hint}`, workers, output);
         output.note(i === 0 ? text : `\n${text}`);
       }
       view = progressView(study.name, output);
@@ -160,13 +164,13 @@ export function outcomeLine({ outcome, stored }: TrainedStudy): string {
 }
 
 /**
- * A worker for each core, but no more than the largest study has runs; and one for work that is done before a second
- * would be ready: a worker starts within about 0.3 s, in which it makes a hundred thousand steps without data.
+ * A worker for each run of the largest study; and one for work that is done before a second would be ready: a worker
+ * starts within about 0.3 s, in which it makes a hundred thousand steps without data.
  */
 export function usefulWorkers(studies: readonly Study[]): number {
   const isSmall = (study: Study): boolean =>
     study.problem.dataset === undefined && runCount(study) * (study.steps ?? 0) <= smallSteps;
-  return studies.every(isSmall) ? 1 : Math.min(coreCount(), Math.max(...studies.map(runCount)));
+  return studies.every(isSmall) ? 1 : Math.max(...studies.map(runCount));
 }
 
 const smallSteps = 100_000;
@@ -198,7 +202,12 @@ const runCount = ({ optimizers, seeds }: Study): number =>
     0,
   );
 
-function announcement(study: Study, backend: string, workers: number, { noteStyle }: Output): string {
+function announcement(
+  study: Study,
+  backend: string,
+  { count, gpus }: Pick<Workers, "count" | "gpus">,
+  { noteStyle }: Output,
+): string {
   const { title, optimizers, seeds, epochs, steps } = study;
   const parts = [
     counted(runCount(study), "run"),
@@ -206,7 +215,7 @@ function announcement(study: Study, backend: string, workers: number, { noteStyl
     counted(seeds.length, "seed"),
     epochs === undefined ? counted(steps!, "step") : counted(epochs, "epoch"),
     backend,
-    counted(workers, "worker"),
+    `${counted(count, "worker")}${gpus.length > 0 ? ` on GPUs ${gpus.join(", ")}` : ""}`,
   ];
   return `${noteStyle.bold(title)}\n${noteStyle.dim(parts.join(" · "))}`;
 }

@@ -25,9 +25,10 @@ export function checkMemory(study: Study, memory: StudyMemory): void {
 
 function remedy({ microBatch }: Study, memory: StudyMemory): string {
   const { workers, ranks, workerBytes, available, widestEntry } = memory;
-  const { programBytes: bytes, mostProgramBytes, programDataBytes, onDevice } = memory;
+  const { programBytes: bytes, mostProgramBytes, programDataBytes, onDevice, memories } = memory;
   const ways: string[] = [];
-  if (onDevice && bytes > mostProgramBytes && workers > 1) ways.push("fewer workers, which share the device");
+  if (onDevice && bytes > mostProgramBytes && workers > memories)
+    ways.push("fewer workers, which share the device");
   if (bytes <= mostProgramBytes && workers > 1) {
     const fitting = Math.floor(available.bytes / workerBytes);
     if (fitting > 0) ways.push(`fewer workers (--workers ${fitting})`);

@@ -19,6 +19,8 @@ export interface Executor {
   readonly backend: Omit<Backend, "compile">;
   /** Tasks that it trains at a time. */
   readonly workers: number;
+  /** Memories of devices that the programs of its workers are divided among; default 1. */
+  readonly memories?: number;
   /** Trains all tasks; rejects at the first that fails to train at all. Ends early when the signal says so. */
   execute(study: Study, tasks: readonly Task[], hooks: ExecutionHooks): Promise<void>;
 }

@@ -30,6 +30,8 @@ export interface StudyMemory {
   readonly wantedLanes: number;
   /** Whether programs are in a device's memory, and take none of the machine's. */
   readonly onDevice: boolean;
+  /** Memories that the programs of all workers are divided among. */
+  readonly memories: number;
   /** The largest program, in one memory. */
   readonly program: readonly MemoryPart[];
   readonly programBytes: number;
@@ -52,6 +54,8 @@ export interface StudyMemory {
 /** Who trains, and how much memory there is. */
 export interface MemoryOptions {
   readonly workers: number;
+  /** Memories of devices that their programs are divided among; default 1. */
+  readonly memories?: number;
   readonly backend: Pick<Backend, "ranks" | "processes" | "planOf" | "memoryOf">;
   readonly available: AvailableMemory;
 }
@@ -125,7 +129,7 @@ export function memoryOf(
   study: Study,
   dataset: Dataset | undefined,
   tasks: readonly Task[],
-  { workers, backend, available }: MemoryOptions,
+  { workers, memories = 1, backend, available }: MemoryOptions,
 ): StudyMemory {
   const stateBytes = (task: Task): number => bytesOfLanes(study, dataset, task);
   // Programs of one study differ in lanes and slots alone.
@@ -179,9 +183,10 @@ export function memoryOf(
     lanes,
     wantedLanes: lanes,
     onDevice,
+    memories: Math.min(memories, busy),
     program: program.filter((part) => part.bytes > 0),
     programBytes: programBytesInAll,
-    mostProgramBytes: onDevice ? mostBytes / busy : mostBytes,
+    mostProgramBytes: onDevice ? mostBytes / Math.ceil(busy / memories) : mostBytes,
     programLimit: limit,
     programDataBytes: bytes.data,
     loadedDataBytes,

@@ -43,12 +43,12 @@ export function memoryTable({
 
 /** "2 workers take about 412 MB each, 824 MB in all; 19.3 GB are available (machine)". */
 export function memoryLine(memory: StudyMemory): string {
-  const { workers, workerBytes, totalBytes, available, lanes, wantedLanes, onDevice } = memory;
+  const { workers, workerBytes, totalBytes, available, lanes, wantedLanes, onDevice, memories } = memory;
   const taken =
     workers === 1
       ? `1 worker takes about ${formatBytes(totalBytes)}`
       : `${workers} workers take about ${formatBytes(workerBytes)} each, ${formatBytes(totalBytes)} in all`;
   const fewer = lanes < wantedLanes ? `; ${lanes} lanes a program in place of ${wantedLanes}, to fit` : "";
-  const programs = `; programs take ${formatBytes(workers * memory.programBytes)} of the ${formatBytes(workers * memory.mostProgramBytes)} that are free on the device`;
+  const programs = `; programs take ${formatBytes(workers * memory.programBytes)} of the ${formatBytes(workers * memory.mostProgramBytes)} that are free on the device${memories > 1 ? "s" : ""}`;
   return `${taken}; ${formatBytes(available.bytes)} are available (${available.limit})${onDevice ? programs : ""}${fewer}`;
 }

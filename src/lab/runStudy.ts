@@ -74,12 +74,12 @@ export async function runStudy(study: Study, options: RunStudyOptions): Promise<
   const continued = continuedTasks(checkpoints, missing);
   const covered = new Set(continued.flatMap(({ configurations }) => configurations));
   const fresh = own.filter(({ configuration }) => missing.has(configuration) && !covered.has(configuration));
-  const { workers, backend } = executor;
+  const { workers, memories, backend } = executor;
   const { tasks, memory } = fittingTasks(
     study,
     dataset,
     (maxLanes) => [...continued, ...tasksFor(fresh, { workers, maxLanes })],
-    { workers, backend, available },
+    { workers, ...(memories !== undefined && { memories }), backend, available },
   );
   if (memory) {
     checkMemory(study, memory);

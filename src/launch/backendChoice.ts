@@ -1,5 +1,6 @@
 /** Which backend computes, as plain data for worker threads. */
 import type { GemmChoice } from "../backends/cpu/gemm/select.js";
+import type { Backend } from "../compile/backend.js";
 import type { World } from "./world.js";
 
 export interface BackendChoice {
@@ -7,7 +8,8 @@ export interface BackendChoice {
   /** Who computes matrix products of the cpu backend. */
   readonly gemm: GemmChoice;
   /**
-   * Of the cuda backend: which GPUs, one a rank, by default the first ones; the processes of a machine share them out.
+   * Of the cuda backend: which GPUs, one a rank, by default the first ones; the processes of a machine share them out, and
+   * so do the workers of a process.
    * Whether tensor cores compute products of float32 in TF32.
    */
   readonly devices?: readonly number[] | "all";
@@ -20,3 +22,13 @@ export interface BackendChoice {
 
 /** "null" compiles and computes nothing. */
 export type BackendName = "cpu" | "cuda" | "reference" | "null";
+
+/** The backends of workers that train runs of their own each. */
+export interface WorkerBackends {
+  /** As each of them makes it. */
+  readonly backend: Omit<Backend, "compile">;
+  /** What each of them makes. */
+  readonly choices: readonly BackendChoice[];
+  /** The GPUs of each, by their numbers: "0", "2+3"; of other backends none. */
+  readonly gpus: readonly string[];
+}

@@ -1,7 +1,8 @@
 /** The backend of a choice: the only place that names concrete backends for training. */
 import { SlalomError } from "../base/errors.js";
 import type { Backend } from "../compile/backend.js";
-import type { BackendChoice } from "./backendChoice.js";
+import type { BackendChoice, WorkerBackends } from "./backendChoice.js";
+import type { WorkerWish } from "./devices.js";
 import type { World } from "./world.js";
 
 /**
@@ -23,6 +24,22 @@ export async function describeBackend(choice: BackendChoice): Promise<Omit<Backe
     case "null":
       return makeBackend(choice);
   }
+}
+
+/**
+ * The backends of workers as they describe themselves; GPUs are divided among them, and all else is the same for each.
+ * @throws SlalomError as `makeBackend` does, "device" where GPUs can't be divided so
+ */
+export async function describeWorkers(choice: BackendChoice, wish: WorkerWish): Promise<WorkerBackends> {
+  checkChoice(choice);
+  const { backend, world } = choice;
+  if (backend === "cuda" && !world) return (await import("./cuda.js")).describeCudaWorkers(choice, wish);
+  const { count = world ? 1 : wish.useful } = wish;
+  return {
+    backend: await describeBackend(choice),
+    choices: Array.from({ length: count }, () => choice),
+    gpus: [],
+  };
 }
 
 /**

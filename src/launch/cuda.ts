@@ -6,8 +6,8 @@ import type { Communicator } from "../collectives/index.js";
 import { gatherRecords } from "../collectives/records.js";
 import type { Backend } from "../compile/backend.js";
 import { type Introduction, meet } from "./agreement.js";
-import type { BackendChoice } from "./backendChoice.js";
-import { devicesAmong, devicesOfFirst, devicesOfOne } from "./devices.js";
+import type { BackendChoice, WorkerBackends } from "./backendChoice.js";
+import { devicesAmong, devicesOfFirst, devicesOfOne, devicesOfWorkers, type WorkerWish } from "./devices.js";
 import { cudaTraits } from "./traits.js";
 import type { World } from "./world.js";
 
@@ -55,6 +55,38 @@ export async function describeCuda(
         devices: devicesOfFirst(choice, visible.length),
         processes: world.size,
       });
+}
+
+/**
+ * What workers of a process that is alone make, each with GPUs of its own as far as there are so many.
+ * @throws SlalomError as `makeCuda` does
+ */
+export async function describeCudaWorkers(
+  choice: BackendChoice,
+  wish: WorkerWish,
+  files: CudaFiles = {},
+): Promise<WorkerBackends> {
+  const { describeCudaBackend } = await import("../backends/cuda/index.js");
+  const options = optionsFor(choice, files);
+  const gpus = devicesOfWorkers(choice, lookAtCuda(options).devices.length, wish);
+  const apart = new Map(gpus.map((devices) => [devices.join("+"), devices]));
+  const described = [...apart.values()].map((devices) => describeCudaBackend({ ...options, devices }));
+  const kinds = [...new Set(described.map(({ description }) => description))];
+  return {
+    backend: {
+      ...described[0],
+      description: kinds.join(" and "),
+      memoryOf: (plan) =>
+        described
+          .map((one) => one.memoryOf(plan))
+          .reduce((least, one) => (one.mostBytes < least.mostBytes ? one : least)),
+      close: async () => {
+        for (const one of described) await one.close();
+      },
+    },
+    choices: gpus.map((devices) => ({ ...choice, devices, ranks: devices.length })),
+    gpus: gpus.map((devices) => devices.join("+")),
+  };
 }
 
 /** Computes what rank 0 tells, on GPUs of its own, until rank 0 is done. */

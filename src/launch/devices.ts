@@ -1,7 +1,8 @@
 /**
- * Which GPUs a process takes, as many as it has ranks: those that were named, or the first that it sees. Processes that see
- * the same GPUs, as mpirun starts them on a machine, share these out in the order of their ranks; those that see GPUs of
- * their own, as Slurm gives them to its tasks, have nothing to share.
+ * Which GPUs a process takes, as many as it has ranks: those that were named, or the first that it sees. Workers of one
+ * process, which train other runs each, divide those that were named. Processes that see the same GPUs, as mpirun starts
+ * them on a machine, share these out in the order of their ranks; those that see GPUs of their own, as Slurm gives them to
+ * its tasks, have nothing to share.
  */
 import { SlalomError } from "../base/errors.js";
 import { counted } from "../report/words.js";
@@ -22,6 +23,49 @@ export function devicesOfOne(request: DeviceRequest, visible: number): number[] 
   const named = namedIn(request, visible);
   const { ranks = named?.length || 1 } = request;
   return shared(named, { ranks, visible, place: 0, processes: 1 });
+}
+
+/** Workers of one process: how many are asked for, and else how many are of use. */
+export interface WorkerWish {
+  readonly count?: number;
+  readonly useful: number;
+}
+
+/**
+ * Those of each worker of a process that is alone: so many as it has ranks, in the order in which they are named, and none
+ * of another's. Workers of one rank may be a multiple of the GPUs, and share them.
+ * @param wish by default as many workers as their ranks leave GPUs for, and are of use. Where workers are asked for and
+ *   ranks are not, the GPUs are divided evenly
+ * @throws SlalomError "device" for GPUs that there are not, or another number of them than workers and ranks take
+ */
+export function devicesOfWorkers(
+  request: DeviceRequest,
+  visible: number,
+  { count, useful }: WorkerWish,
+): number[][] {
+  if (count === 1) return [devicesOfOne(request, visible)];
+  const named = namedIn(request, visible) ?? devicesOfOne(request, visible);
+  const { ranks = Math.max(1, Math.floor(named.length / (count ?? 1))) } = request;
+  const divided = named.length / ranks;
+  if (divided <= 1 && count === undefined) return [devicesOfOne(request, visible)];
+  const isEven = Number.isInteger(divided) && (count === undefined || count === divided);
+  const isInTurns = ranks === 1 && count !== undefined && count % divided === 0;
+  if (!isEven && !isInTurns) throw uneven(named.length, ranks, count);
+  const workers = count ?? Math.min(divided, Math.max(1, useful));
+  return Array.from({ length: workers }, (_, worker) => {
+    const start = (worker % divided) * ranks;
+    return named.slice(start, start + ranks);
+  });
+}
+
+function uneven(gpus: number, ranks: number, count: number | undefined): SlalomError {
+  const of = counted(ranks, "rank");
+  return new SlalomError(
+    "device",
+    count === undefined
+      ? `cuda: received ${counted(gpus, "GPU")} for trainings of ${of} each; expected a multiple of ${ranks}. Name as many (--devices).`
+      : `cuda: ${counted(count, "worker")} of ${of} each were asked for on ${counted(gpus, "GPU")}; expected a GPU for each rank, ${count * ranks} in all. Name as many (--devices), or leave out --workers.`,
+  );
 }
 
 /**

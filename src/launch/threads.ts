@@ -1,21 +1,23 @@
 /**
- * Worker threads that train the tasks of studies, one rank a core: each takes the dearest task that is left. The
- * main thread only listens. When a worker fails the others end their tasks, and the error names the task.
+ * Worker threads that train the tasks of studies, one rank a core or with GPUs of their own: each takes the dearest task
+ * that is left. The main thread only listens. When a worker fails the others end their tasks, and the error names the task.
  */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { SlalomError } from "../base/errors.js";
 import type { ExecutionHooks, Executor, Study, Task } from "../lab/index.js";
 import type { BackendChoice } from "./backendChoice.js";
-import { describeBackend } from "./backends.js";
+import { describeWorkers } from "./backends.js";
 import type { FromWorker, SentError, ToWorker, WorkerStart } from "./messages.js";
 import { fingerprintOf, type StudySource } from "./studySource.js";
 import type { World } from "./world.js";
 
 export interface WorkersOptions {
   readonly backend: BackendChoice;
-  /** How many; by default a worker for each core. */
+  /** How many; by default as many as there are cores, or named GPUs, for their ranks, but no more than `useful`. */
   readonly count?: number;
+  /** How many have something to do; by default any number. */
+  readonly useful?: number;
 }
 
 /** Workers; their threads start with the first task, and `close` ends them. */
@@ -23,6 +25,8 @@ export interface Workers {
   /** As each worker makes it. */
   readonly backend: Executor["backend"];
   readonly count: number;
+  /** GPUs that they divide, those of each worker as one: "0", "2+3"; empty where all compute on the same. */
+  readonly gpus: readonly string[];
   /** Trains the tasks of the study that `source` gives. */
   executorFor(source: StudySource): Executor;
   close(): Promise<void>;
@@ -46,35 +50,36 @@ function coresText(world?: World): string {
  * Workers for the backend, which is looked up here first: what it is and what it needs is known before a thread starts.
  * @throws SlalomError "device" for more workers than cores, "library" where a forced library can't be had
  */
-export async function openWorkers({ backend, count = coreCount() }: WorkersOptions): Promise<Workers> {
-  if (!Number.isInteger(count) || count < 1 || count > coreCount()) {
+export async function openWorkers({ backend, count, useful = Infinity }: WorkersOptions): Promise<Workers> {
+  const { world } = backend;
+  const onGpus = backend.backend === "cuda";
+  const isTooMany = count !== undefined && !onGpus && count > coreCount();
+  if (isTooMany || (count !== undefined && !(Number.isInteger(count) && count >= 1))) {
     throw new SlalomError(
       "device",
       `${count} workers were asked for, and ${coresText()}; expected 1 to ${coreCount()}: two workers on one core only take turns.`,
     );
   }
-  const { world } = backend;
-  // Of the cuda backend they are GPUs.
-  const ranks = backend.backend === "cuda" ? 1 : (backend.ranks ?? 1);
-  if (world && count > 1) {
+  if (world && count !== undefined && count > 1) {
     throw new SlalomError(
       "option",
       `${count} workers were asked for in each of ${world.size} processes; expected 1: the processes train one task after another, together.`,
     );
   }
-  if (count * ranks > coreCount()) {
+  // Of the cuda backend they are GPUs, and who drives them mostly waits.
+  const ranks = onGpus ? 1 : (backend.ranks ?? 1);
+  const onCores = Math.max(1, Math.min(useful, Math.floor(coreCount() / ranks)));
+  const wanted = count ?? (world ? 1 : onCores);
+  if (!onGpus && wanted * ranks > coreCount()) {
     throw new SlalomError(
       "device",
-      `${count} worker${count === 1 ? "" : "s"} of ${ranks} ranks were asked for, and ${coresText(world)}; expected workers times ranks of at most that. Ranks that wait for a core make all others wait.${world ? " A process that its mpirun binds to one core has no other: mpirun --bind-to none." : ""}`,
+      `${wanted} worker${wanted === 1 ? "" : "s"} of ${ranks} ranks were asked for, and ${coresText(world)}; expected workers times ranks of at most that. Ranks that wait for a core make all others wait.${world ? " A process that its mpirun binds to one core has no other: mpirun --bind-to none." : ""}`,
     );
   }
-  const seen = await describeBackend(backend);
-  if (backend.backend === "cuda" && count > 1 && (seen.ranks ?? 1) > 1) {
-    throw new SlalomError(
-      "option",
-      `${count} workers were asked for on ${seen.ranks} GPUs; expected 1: GPUs that train together train one task after another.`,
-    );
-  }
+  const wish = { ...(count !== undefined && { count }), useful: onGpus ? useful : onCores };
+  const { backend: seen, choices, gpus } = await describeWorkers(backend, wish);
+  const apart = [...new Set(gpus)];
+  const areDivided = apart.length > 1;
   let members: readonly Member[] = [];
   const close = async (): Promise<void> => {
     // Other processes wait to be told, also where there was nothing to train.
@@ -82,17 +87,20 @@ export async function openWorkers({ backend, count = coreCount() }: WorkersOptio
     else await Promise.all(members.map((member) => member.end()));
   };
   const started = async (): Promise<readonly Member[]> => {
-    if (members.length === 0) members = Array.from({ length: count }, () => new Member(backend));
+    if (members.length === 0)
+      members = choices.map((choice, i) => new Member(choice, areDivided ? gpus[i] : undefined));
     await Promise.all(members.map((member) => member.ready));
     return members;
   };
   return {
     backend: seen,
-    count,
+    count: choices.length,
+    gpus: areDivided ? apart : [],
     close,
     executorFor: (source) => ({
       backend: seen,
-      workers: count,
+      workers: choices.length,
+      memories: Math.max(1, apart.length),
       execute: async (study, tasks, hooks) => {
         if (tasks.length > 0) await execute(await started(), source, study, tasks, hooks);
       },
@@ -118,8 +126,8 @@ async function execute(
   };
   const failures: unknown[] = [];
   let grace: NodeJS.Timeout | undefined;
-  const fail = (task: Task, error: unknown): void => {
-    failures.push(failure(study, task, error));
+  const fail = (task: Task, error: unknown, gpus: string | undefined): void => {
+    failures.push(failure(study, task, error, gpus));
     abort();
     grace ??= setTimeout(() => {
       for (const member of members) void member.end();
@@ -134,7 +142,7 @@ async function execute(
           (progress) => onProgress({ ...progress, task: number }),
         );
       } catch (error) {
-        fail(task, error);
+        fail(task, error, member.gpus);
       }
     }
   };
@@ -162,7 +170,11 @@ class Member {
   /** Why it can take no more tasks. */
   private dead: unknown;
 
-  constructor(backend: BackendChoice) {
+  /** @param gpus that it alone has, where workers divide them */
+  constructor(
+    backend: BackendChoice,
+    readonly gpus?: string,
+  ) {
     const start: WorkerStart = { backend };
     // What a study file prints would come once from every worker, and amid results as JSON.
     this.worker = new Worker(workerUrl(), { workerData: start, stdout: true });
@@ -239,14 +251,20 @@ function received({ code, message, stack }: SentError): Error {
   return error;
 }
 
-/** Names the task that an error ended. */
-function failure(study: Study, { configurations, seed }: Task, error: unknown): SlalomError {
+/** Names the task that an error ended, and the GPUs that are one worker's alone. */
+function failure(
+  study: Study,
+  { configurations, seed }: Task,
+  error: unknown,
+  gpus: string | undefined,
+): SlalomError {
   const [{ label, optimizer }] = configurations;
   const lanes = `${configurations.length} run${configurations.length === 1 ? "" : "s"}`;
+  const where = gpus === undefined ? "" : `, on GPU${gpus.includes("+") ? "s" : ""} ${gpus}`;
   const { message, code } = describe(error);
   return new SlalomError(
     code,
-    `study "${study.name}", ${label ?? optimizer}, seed ${seed} (${lanes}): ${message}`,
+    `study "${study.name}", ${label ?? optimizer}, seed ${seed} (${lanes})${where}: ${message}`,
     { cause: error },
   );
 }

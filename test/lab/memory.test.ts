@@ -248,6 +248,15 @@ describe("too little memory", () => {
     checkMemory(small(), (await tasksOf(small(), 1, { backend: device, available })).memory!);
     const { memory: two } = await tasksOf(large, 2, { backend: device });
     expect(two).toMatchObject({ workers: 2, mostProgramBytes: free / 2 });
+    // Three workers on two devices: one device has two of them.
+    for (const [workers, memories, share] of [
+      [2, 2, free],
+      [3, 2, free / 2],
+    ] as const) {
+      const { memory: divided } = await tasksOf(large, workers, { backend: device, memories });
+      expect(divided).toMatchObject({ workers, memories, mostProgramBytes: share });
+      expect(memoryLine(divided!)).toContain("that are free on the devices");
+    }
     expect(() => checkMemory(large, two!)).toThrow(
       /a program takes [\d.]+ MB of memory, and one can have 500 kB, all that is free; expected no more[\s\S]*Take fewer workers, which share the device, a smaller batch,/,
     );

@@ -1,6 +1,12 @@
-/** Which GPUs a process takes: alone, beside others that see the same, and beside others that see their own. */
+/** Which GPUs a process takes: alone, for each of its workers, beside others that see the same, and beside others that see their own. */
 import { describe, expect, test } from "vitest";
-import { type DeviceRequest, devicesAmong, devicesOfFirst, devicesOfOne } from "../../src/launch/devices.js";
+import {
+  type DeviceRequest,
+  devicesAmong,
+  devicesOfFirst,
+  devicesOfOne,
+  devicesOfWorkers,
+} from "../../src/launch/devices.js";
 
 describe("a process that is alone", () => {
   test("takes the first GPU, as many as it has ranks, or those that are named", () => {
@@ -23,6 +29,66 @@ describe("a process that is alone", () => {
     [{ devices: [0] }, 0, "cuda: received device 0, and no GPU is visible."],
   ] as const)("%j of %i visible is refused", (request, visible, message) => {
     expect(() => devicesOfOne(request, visible)).toThrow(
+      expect.objectContaining({ code: "device", message: expect.stringContaining(message) }),
+    );
+  });
+});
+
+describe("workers of a process that is alone", () => {
+  const many = { useful: 100 };
+
+  test.each([
+    // One worker has what a process without workers has.
+    [{}, many, [[0]]],
+    [{ ranks: 2 }, many, [[0, 1]]],
+    [{ devices: [3, 1] }, many, [[3, 1]]],
+    [{ devices: "all" }, { ...many, count: 1 }, [[0, 1, 2, 3]]],
+    // Fewer ranks than GPUs.
+    [{ devices: "all", ranks: 1 }, many, [[0], [1], [2], [3]]],
+    [
+      { devices: [3, 1, 2, 0], ranks: 2 },
+      many,
+      [
+        [3, 1],
+        [2, 0],
+      ],
+    ],
+    [{ devices: "all", ranks: 1 }, { useful: 3 }, [[0], [1], [2]]],
+    [{ devices: "all", ranks: 1 }, { useful: 0 }, [[0]]],
+    // Workers that were asked for, of use or not.
+    [{ devices: "all" }, { count: 4, useful: 1 }, [[0], [1], [2], [3]]],
+    [
+      { devices: "all" },
+      { ...many, count: 2 },
+      [
+        [0, 1],
+        [2, 3],
+      ],
+    ],
+    [{ devices: [2, 1] }, { ...many, count: 4 }, [[2], [1], [2], [1]]],
+    [{}, { ...many, count: 3 }, [[0], [0], [0]]],
+  ] as const)("%j for %j", (request, wish, devices) => {
+    expect(devicesOfWorkers(request, 4, wish)).toEqual(devices);
+  });
+
+  test.each([
+    [
+      { devices: "all", ranks: 3 },
+      many,
+      "cuda: received 4 GPUs for trainings of 3 ranks each; expected a multiple of 3. Name as many (--devices).",
+    ],
+    [
+      { devices: "all" },
+      { ...many, count: 3 },
+      "cuda: 3 workers of 1 rank each were asked for on 4 GPUs; expected a GPU for each rank, 3 in all. Name as many (--devices), or leave out --workers.",
+    ],
+    [{ devices: [0, 1], ranks: 2 }, { ...many, count: 2 }, "2 workers of 2 ranks each were asked for on 2"],
+    [{ ranks: 2 }, { ...many, count: 2 }, "for on 2 GPUs; expected a GPU for each rank, 4 in all."],
+    [{ devices: [0, 1], ranks: 1 }, { ...many, count: 1 }, "cuda: 1 GPU is wanted, and 2 were named;"],
+    [{ devices: [0], ranks: 2 }, many, "cuda: 2 GPUs are wanted, and 1 was named;"],
+    [{ devices: [0, 4], ranks: 1 }, many, "cuda: received device 4, and 4 GPUs are visible;"],
+  ] as const)("%j for %j is refused", (request, wish, message) => {
+    expect(() => devicesOfWorkers(request, 4, wish)).toThrow(
       expect.objectContaining({ code: "device", message: expect.stringContaining(message) }),
     );
   });
