@@ -3,6 +3,7 @@
  * command says where there is no GPU.
  */
 import { spawnSync } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { expect, test } from "vitest";
 import { allGemm } from "../../src/backends/cpu/gemm/index.js";
 import { cpuBackend } from "../../src/backends/cpu/index.js";
@@ -12,6 +13,7 @@ import { products } from "./products.js";
 import { rankParity } from "./ranks.js";
 import { trainings } from "./trainings.js";
 import { trajectories } from "./trajectories.js";
+import { workerParity } from "./workers.js";
 
 const bfloat16 = allGemm().libraries.some((library) => library.multipliesBfloat16());
 
@@ -25,6 +27,7 @@ trainings("cpu", {
 });
 limits("cpu", () => cpuBackend());
 rankParity("cpu", (ranks) => cpuBackend({ ranks }));
+if (availableParallelism() > 1) workerParity({ backend: "cpu", gemm: "wasm" });
 
 test("without a GPU the command ends with code 1 and one sentence", () => {
   const environment = { ...process.env, CUDA_VISIBLE_DEVICES: "" };
