@@ -23,7 +23,20 @@ export function cudaText(probe: CudaProbe, { style }: Pick<Output, "style">): st
     return style.dim(`${library} was not found${why}; ${without}. ${install}`);
   });
   const served = problem === undefined ? devicesText(devices, style) : style.yellow(problem);
-  return [title, found, ...absent, served, ...linksText(probe, style)].join("\n");
+  return [title, found, ...absent, ...routesText(libraries, style), served, ...linksText(probe, style)].join(
+    "\n",
+  );
+}
+
+function routesText(libraries: CudaProbe["libraries"], style: Output["style"]): string[] {
+  const rivals = libraries.filter(({ name }) => name === "cublasLt" || name === "cudnn");
+  if (rivals.length === 0) return [];
+  const names = rivals.map(({ title }) => title).join(", ");
+  return [
+    style.dim(
+      `products and convolutions: by ${names} or our own kernels, whichever are faster on the GPU; timed once for a shape, kept in .cache/slalom/cuda/routes`,
+    ),
+  ];
 }
 
 function devicesText(devices: readonly DeviceProbe[], style: Output["style"]): string {

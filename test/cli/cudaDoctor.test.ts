@@ -54,6 +54,7 @@ describe("slalom doctor on CUDA", () => {
       cuBLASLt       12.4.5           /opt/cuda/lib64/libcublasLt.so.12
       cuDNN          9.1.0            libcudnn.so.9
       NCCL           2.21.5           libnccl.so.2
+      products and convolutions: by cuBLASLt, cuDNN or our own kernels, whichever are faster on the GPU; timed once for a shape, kept in .cache/slalom/cuda/routes
       device  name                   compute capability  memory                 state
       0       NVIDIA A100-SXM4-40GB  8.0                 42.3 GB, 41.8 GB free  works
       1       NVIDIA A100-SXM4-40GB  8.0                 42.3 GB, 41.8 GB free  works, for one process at a time

@@ -14,6 +14,8 @@ import { during } from "./driverErrors.js";
 import { CudaExecutable } from "./executable.js";
 import { Handles } from "./handles.js";
 import type { ConvolutionLibrary, ProductLibrary } from "./libraryCalls.js";
+import type { RouteChoices } from "./routeChoices.js";
+import { Routes } from "./routes.js";
 import type { DeviceSums } from "./sums.js";
 
 export interface CudaBackend extends Backend {
@@ -35,6 +37,8 @@ export interface FoundDevices {
   /** Absent: kernels of the source compute them. */
   readonly openProducts?: () => ProductLibrary;
   readonly openConvolutions?: () => ConvolutionLibrary;
+  /** By what libraries and our own kernels take the faster one is chosen. Absent: libraries compute what they can. */
+  readonly choices?: RouteChoices;
   /** Absent where there is one rank. */
   readonly ranks?: FoundRanks;
 }
@@ -142,7 +146,7 @@ export function cudaBackendOn(found: FoundDevices): CudaBackend {
 
 /** @param handles gives it back */
 function openDevice(
-  { driver, emit, openProducts, openConvolutions }: FoundDevices,
+  { driver, emit, openProducts, openConvolutions, choices }: FoundDevices,
   { facts, compile }: FoundDevice,
   handles: Handles,
 ): CudaDevice {
@@ -154,14 +158,11 @@ function openDevice(
         open && own.own(context.within(open), (one) => context.within(() => one.release()));
       const products = opened(openProducts);
       const convolutions = opened(openConvolutions);
-      return {
-        context,
-        facts,
-        emit,
-        compile,
-        ...(products && { products }),
-        ...(convolutions && { convolutions }),
-      };
+      const routes = new Routes(
+        { context, compile },
+        { ...(products && { products }), ...(convolutions && { convolutions }), ...(choices && { choices }) },
+      );
+      return { context, facts, emit, compile, routes };
     });
     handles.own(own, (all) => all.release());
     return device;

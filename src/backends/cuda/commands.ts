@@ -65,4 +65,7 @@ export interface CudaLibraries {
   convolutions(kernel: ConvolutionKernel): boolean;
 }
 
+/** Kernels of the source compute everything. */
+export const noLibraries: CudaLibraries = { products: () => false, convolutions: () => false };
+
 export type EmitCuda = (plan: Plan, libraries: CudaLibraries) => CudaProgram;

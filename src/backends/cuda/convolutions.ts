@@ -1,5 +1,6 @@
 /**
- * Convolutions by cuDNN, float32, lane by lane; bias and ReLU by a kernel of ours behind it, which keeps NaN.
+ * Convolutions by cuDNN, float32, lane by lane, or some lanes side by side; bias and ReLU by a kernel of ours behind it,
+ * which keeps NaN.
  *
  * Operands that are to be rounded to bfloat16 are so by a kernel of ours, into the workspace, and stay float32 there: tensor
  * cores that keep 10 bits of significand multiply them exactly, and the result is not rounded as cuDNN would to bfloat16.
@@ -8,15 +9,20 @@ import { bytesOf } from "../../base/dtype.js";
 import { sizeOf } from "../../base/shape.js";
 import type { ConvolutionKernel, ConvolutionOperand, Plan } from "../../compile/plan.js";
 import type { ConvolutionRole, ConvolutionSizes } from "../../graph/operations/convolution.js";
-import type { Cudnn } from "./cudnn.js";
+import { type Cudnn, mostWorkspaceBytes, type PreparedConvolution } from "./cudnn.js";
 import type { Handle } from "./driver.js";
-import { type ConvolutionLibrary, elementwiseShape, type LibraryCall } from "./libraryCalls.js";
+import {
+  type ConvolutionLibrary,
+  elementwiseShape,
+  type InBranch,
+  type LibraryCall,
+} from "./libraryCalls.js";
 import { alignedBytes } from "./memory.js";
 import type { ProductPrecision } from "./products.js";
 
 export function cudnnConvolutions(cudnn: Cudnn, precision: ProductPrecision): ConvolutionLibrary {
   return {
-    prepare: (kernel, plan) => prepare(cudnn, precision, kernel, plan),
+    callsFor: (kernel, plan) => callsFor(cudnn, precision, kernel, plan),
     release: () => cudnn.release(),
   };
 }
@@ -27,61 +33,90 @@ export function suitsCudnn({ dtype, sizes, attributes }: ConvolutionKernel): boo
   return dtype === "float32" && isSymmetric && sizeOf(Object.values(sizes)) > 0;
 }
 
-function prepare(
+/** Lanes that may run side by side: one seldom keeps a device busy, and each wants a workspace of its own. */
+const mostBranches = 8;
+
+function callsFor(
   cudnn: Cudnn,
   precision: ProductPrecision,
   kernel: ConvolutionKernel,
   plan: Plan,
-): LibraryCall | undefined {
-  const { computes, sizes, attributes, lanes, bias, relu } = kernel;
+): LibraryCall[] {
+  const { computes, sizes, attributes, lanes } = kernel;
   const { padding, stride, dilation, groups } = attributes;
-  if (!suitsCudnn(kernel)) return undefined;
-  const isRounded = attributes.precision !== undefined;
-  const found = cudnn.convolution({
+  if (!suitsCudnn(kernel)) return [];
+  const found = cudnn.convolutions({
     computes,
     sizes,
     padding: [padding[0][0], padding[1][0]],
     stride,
     dilation,
     groups,
-    math: isRounded ? "tf32" : precision,
+    math: attributes.precision !== undefined ? "tf32" : precision,
   });
-  if (found === undefined) return undefined;
-  const counts = elementsOf(sizes, groups);
+  const branches = Math.min(lanes, mostBranches);
+  return [
+    ...found.map((one) => callOf(one, 1, kernel, plan)),
+    ...(branches > 1 ? found.map((one) => callOf(one, branches, kernel, plan)) : []),
+  ].filter((call) => call.branches === 1 || call.workspaceBytes <= mostWorkspaceBytes);
+}
+
+/** The lanes of a branch come one after another, in a workspace of its own. */
+function callOf(
+  found: PreparedConvolution,
+  branches: number,
+  kernel: ConvolutionKernel,
+  plan: Plan,
+): LibraryCall {
+  const { computes, sizes, attributes, lanes, bias, relu } = kernel;
+  const isRounded = attributes.precision !== undefined;
+  const counts = elementsOf(sizes, attributes.groups);
   const operands = roles.filter((role) => role !== computes);
   const copies = isRounded ? operands.map((role) => alignedBytes(counts[role] * bytesOf("float32"))) : [];
   const copiesBytes = copies.reduce((sum, bytes) => sum + bytes, 0);
+  const branchBytes = copiesBytes + alignedBytes(found.workspaceBytes);
   const addressOf = (arena: Handle, { buffer, laneStride }: ConvolutionOperand, lane: number): Handle =>
     arena + BigInt(plan.buffers[buffer].offset + lane * laneStride * bytesOf("float32"));
   const isFinished = bias !== undefined || relu;
-  return {
-    workspaceBytes: copiesBytes + alignedBytes(found.workspaceBytes),
-    usesKernels: isRounded || isFinished,
-    enqueue({ arena, workspace, stream, launch }) {
-      const rounded = new Map<ConvolutionRole, Handle>();
-      for (let lane = 0; lane < lanes; lane++) {
-        const at = { x: 0n, w: 0n, y: 0n };
-        for (const role of roles) at[role] = addressOf(arena, kernel[role], lane);
-        if (isRounded) {
-          let copy = workspace;
-          for (const [i, role] of operands.entries()) {
-            // What all lanes share is rounded once.
-            if (rounded.get(role) !== at[role]) {
-              rounded.set(role, at[role]);
-              const count = counts[role];
-              launch("library_roundNumbers", elementwiseShape(count), [at[role], copy, BigInt(count)]);
-            }
-            at[role] = copy;
-            copy += BigInt(copies[i]);
+  const enqueueLanes = (
+    arena: Handle,
+    workspace: Handle,
+    { first, stream, launch }: InBranch & { readonly first: number },
+  ): void => {
+    const rounded = new Map<ConvolutionRole, Handle>();
+    for (let lane = first; lane < lanes; lane += branches) {
+      const at = { x: 0n, w: 0n, y: 0n };
+      for (const role of roles) at[role] = addressOf(arena, kernel[role], lane);
+      if (isRounded) {
+        let copy = workspace;
+        for (const [i, role] of operands.entries()) {
+          // What all lanes share is rounded once.
+          if (rounded.get(role) !== at[role]) {
+            rounded.set(role, at[role]);
+            const count = counts[role];
+            launch("library_roundNumbers", elementwiseShape(count), [at[role], copy, BigInt(count)]);
           }
-        }
-        found.enqueue(at, workspace + BigInt(copiesBytes), stream);
-        if (isFinished) {
-          const biasAt = bias ? addressOf(arena, bias, lane) : 0n;
-          const sizesOfY = [counts.y, sizes.filters, relu ? 1 : 0].map(BigInt);
-          launch("library_finishOutputs", elementwiseShape(counts.y), [at.y, biasAt, ...sizesOfY]);
+          at[role] = copy;
+          copy += BigInt(copies[i]);
         }
       }
+      found.enqueue(at, workspace + BigInt(copiesBytes), stream);
+      if (isFinished) {
+        const biasAt = bias ? addressOf(arena, bias, lane) : 0n;
+        const sizesOfY = [counts.y, sizes.filters, relu ? 1 : 0].map(BigInt);
+        launch("library_finishOutputs", elementwiseShape(counts.y), [at.y, biasAt, ...sizesOfY]);
+      }
+    }
+  };
+  return {
+    name: `cuDNN algorithm ${found.algorithm}${branches > 1 ? `, ${branches} lanes at a time` : ""}`,
+    workspaceBytes: branches * branchBytes,
+    usesKernels: isRounded || isFinished,
+    branches,
+    enqueue({ arena, workspace, inBranches }) {
+      inBranches(branches, (branch, within) =>
+        enqueueLanes(arena, workspace + BigInt(branch * branchBytes), { first: branch, ...within }),
+      );
     },
   };
 }

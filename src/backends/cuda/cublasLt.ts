@@ -72,7 +72,7 @@ export interface ColumnMajorProduct {
   readonly d: ColumnMajor;
 }
 
-/** A product that the library has an algorithm for. */
+/** A product by one of the library's algorithms. */
 export interface Matmul {
   readonly workspaceBytes: number;
   enqueue(a: Handle, b: Handle, d: Handle, workspace: Handle, stream: Handle): void;
@@ -84,8 +84,8 @@ export class CublasLt {
   private readonly handles = new Handles();
   private readonly handle: Handle;
   private readonly scratch: { readonly buffer: ArrayBuffer; readonly address: bigint };
-  /** By shape; undefined where there is no algorithm. */
-  private readonly found = new Map<string, Matmul | undefined>();
+  /** By shape. */
+  private readonly found = new Map<string, readonly Matmul[]>();
 
   /** In the present context. @throws SlalomError "library" for a library that is too old or refuses */
   constructor(private readonly library: FoundLibrary) {
@@ -95,18 +95,19 @@ export class CublasLt {
     this.handle = this.made(this.handles, "cublasLtDestroy", "cublasLtCreate");
   }
 
-  /** Looked for once a shape; undefined where the library has no algorithm for it. */
-  matmul(product: ColumnMajorProduct): Matmul | undefined {
+  /** By each algorithm that it has for the shape, that which it thinks fastest first; looked for once a shape. */
+  matmuls(product: ColumnMajorProduct): readonly Matmul[] {
     const key = JSON.stringify(product);
-    if (!this.found.has(key)) this.found.set(key, this.find(product));
-    return this.found.get(key);
+    const found = this.found.get(key) ?? this.find(product);
+    this.found.set(key, found);
+    return found;
   }
 
   release(): void {
     this.handles.release();
   }
 
-  private find(product: ColumnMajorProduct): Matmul | undefined {
+  private find(product: ColumnMajorProduct): Matmul[] {
     const { compute, accumulate, batch, a, b, d } = product;
     const handles = new Handles();
     const scale = compute === "float64" ? types.float64 : types.float32;
@@ -122,15 +123,14 @@ export class CublasLt {
       this.set(describe, description, operations.transposeA, int32(a.transposed ? 1 : 0));
       this.set(describe, description, operations.transposeB, int32(b.transposed ? 1 : 0));
       const [layoutA, layoutB, layoutD] = [a, b, d].map((matrix) => this.layout(handles, matrix, batch));
-      const algorithm = this.algorithm(product, [description, layoutA, layoutB, layoutD]);
-      if (algorithm === undefined) {
+      const algorithms = this.algorithms(product, [description, layoutA, layoutB, layoutD]);
+      if (algorithms.length === 0) {
         handles.release();
-        return undefined;
+        return [];
       }
       this.handles.own(handles, (all) => all.release());
       const [alpha, beta] = [1, accumulate ? 1 : 0].map((factor) => this.number(compute, factor));
-      const { address, workspaceBytes } = algorithm;
-      return {
+      return algorithms.map(({ address, workspaceBytes }) => ({
         workspaceBytes,
         enqueue: (atA, atB, atD, workspace, stream) =>
           this.call(
@@ -151,7 +151,7 @@ export class CublasLt {
             ],
             ...[address, workspace, workspaceBytes, stream],
           ),
-      };
+      }));
     });
   }
 
@@ -170,11 +170,11 @@ export class CublasLt {
     return layout;
   }
 
-  /** What the library thinks fastest; the same each time it is asked. */
-  private algorithm(
+  /** What the library has, the fastest first as it thinks; the same each time it is asked. */
+  private algorithms(
     { a, b, d }: ColumnMajorProduct,
     [description, layoutA, layoutB, layoutD]: readonly Handle[],
-  ): { readonly address: bigint; readonly workspaceBytes: number } | undefined {
+  ): { readonly address: bigint; readonly workspaceBytes: number }[] {
     const handles = new Handles();
     try {
       const destroy = "cublasLtMatmulPreferenceDestroy";
@@ -198,15 +198,12 @@ export class CublasLt {
       // It says by an error, too, that it has none.
       const count = code === 0 ? new Int32Array(this.scratch.buffer)[0] : 0;
       const view = new DataView(results.buffer);
-      for (let i = 0; i < count; i++) {
-        const at = i * resultBytes;
-        if (view.getInt32(at + 72, true) !== 0) continue;
-        return {
+      return Array.from({ length: count }, (_, i) => i * resultBytes)
+        .filter((at) => view.getInt32(at + 72, true) === 0)
+        .map((at) => ({
           address: results.address + BigInt(at),
           workspaceBytes: Number(view.getBigUint64(at + 64, true)),
-        };
-      }
-      return undefined;
+        }));
     } finally {
       handles.release();
     }

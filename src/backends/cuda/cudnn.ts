@@ -56,7 +56,7 @@ const resultBytes = 48;
 const mostResults = 10;
 
 /** What a convolution may take of scratch memory. */
-const mostWorkspaceBytes = 256 << 20;
+export const mostWorkspaceBytes = 256 << 20;
 
 /**
  * What each direction is called, from which two tensors it computes the third, and its algorithms that sum products as
@@ -95,8 +95,10 @@ export interface CudnnConvolution {
   readonly math: keyof typeof maths;
 }
 
-/** A convolution that the library has an algorithm for. */
+/** A convolution by one of the library's algorithms. */
 export interface PreparedConvolution {
+  /** Its number in the C interface. */
+  readonly algorithm: number;
   readonly workspaceBytes: number;
   /** `at`: the addresses of the three tensors. */
   enqueue(at: Readonly<Record<ConvolutionRole, Handle>>, workspace: Handle, stream: Handle): void;
@@ -110,8 +112,8 @@ export class Cudnn {
   private readonly scratch: { readonly buffer: ArrayBuffer; readonly address: bigint };
   private readonly one: bigint;
   private readonly zero: bigint;
-  /** By shape; undefined where there is no algorithm. */
-  private readonly found = new Map<string, PreparedConvolution | undefined>();
+  /** By shape. */
+  private readonly found = new Map<string, readonly PreparedConvolution[]>();
 
   /** In the present context. @throws SlalomError "library" for a library that is too old or refuses */
   constructor(private readonly library: FoundLibrary) {
@@ -125,18 +127,19 @@ export class Cudnn {
     this.handle = this.made(this.handles, "cudnnDestroy", "cudnnCreate");
   }
 
-  /** Looked for once a shape; undefined where the library has no algorithm for it. */
-  convolution(convolution: CudnnConvolution): PreparedConvolution | undefined {
+  /** By each algorithm that it has for the shape, that which it thinks fastest first; looked for once a shape. */
+  convolutions(convolution: CudnnConvolution): readonly PreparedConvolution[] {
     const key = JSON.stringify(convolution);
-    if (!this.found.has(key)) this.found.set(key, this.find(convolution));
-    return this.found.get(key);
+    const found = this.found.get(key) ?? this.find(convolution);
+    this.found.set(key, found);
+    return found;
   }
 
   release(): void {
     this.handles.release();
   }
 
-  private find(convolution: CudnnConvolution): PreparedConvolution | undefined {
+  private find(convolution: CudnnConvolution): PreparedConvolution[] {
     const handles = new Handles();
     return handles.orReleased(() => {
       const { algorithms, run, from, taken } = directions[convolution.computes];
@@ -151,7 +154,7 @@ export class Cudnn {
       );
       // It says by an error, too, that it has none.
       const count = code === 0 ? new Int32Array(this.scratch.buffer)[0] : 0;
-      const chosen = algorithmsIn(list.buffer, count).find(
+      const usable = algorithmsIn(list.buffer, count).filter(
         ({ algorithm, status, bytes, determinism, math }) =>
           status === 0 &&
           determinism === deterministic &&
@@ -159,13 +162,17 @@ export class Cudnn {
           (taken as readonly number[]).includes(algorithm) &&
           (convolution.math === "tf32" || !tensorOperations.includes(math)),
       );
-      if (chosen === undefined) {
+      if (usable.length === 0) {
         handles.release();
-        return undefined;
+        return [];
       }
       this.handles.own(handles, (all) => all.release());
-      const { algorithm, bytes: workspaceBytes } = chosen;
-      return {
+      // Some are listed twice, with one kind of cores and another; which are used the descriptor says.
+      const once = usable.filter(
+        (one, i) => usable.findIndex((two) => two.algorithm === one.algorithm) === i,
+      );
+      return once.map(({ algorithm, bytes: workspaceBytes }) => ({
+        algorithm,
         workspaceBytes,
         enqueue: (at, workspace, stream) => {
           this.call("cudnnSetStream", this.handle, stream);
@@ -175,7 +182,7 @@ export class Cudnn {
             ...[workspace, workspaceBytes, this.zero, result, at[convolution.computes]],
           );
         },
-      };
+      }));
     });
   }
 

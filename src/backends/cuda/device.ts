@@ -2,8 +2,9 @@
 import type { ConvolutionKernel, GemmKernel, Plan } from "../../compile/plan.js";
 import type { CudaProgram, EmitCuda } from "./commands.js";
 import type { DeviceContext, DeviceFacts } from "./driver.js";
-import type { ConvolutionLibrary, Library, LibraryCall, ProductLibrary } from "./libraryCalls.js";
+import type { LibraryCall } from "./libraryCalls.js";
 import { layoutOf, type MemoryLayout } from "./memory.js";
+import type { Routes } from "./routes.js";
 
 export interface CudaDevice {
   readonly context: DeviceContext;
@@ -11,9 +12,8 @@ export interface CudaDevice {
   readonly emit: EmitCuda;
   /** The device's code for a source. */
   readonly compile: (source: string, program: string) => Uint8Array;
-  /** Absent: kernels of the source compute products, or convolutions. */
-  readonly products?: ProductLibrary;
-  readonly convolutions?: ConvolutionLibrary;
+  /** Who computes products and convolutions. */
+  readonly routes: Routes;
 }
 
 /** A program before it has memory. */
@@ -25,22 +25,14 @@ export interface PreparedProgram {
 }
 
 /** @param plan for one rank */
-export function prepareProgram(
-  plan: Plan,
-  { context, emit, products, convolutions }: CudaDevice,
-): PreparedProgram {
+export function prepareProgram(plan: Plan, { context, emit, routes }: CudaDevice): PreparedProgram {
   const calls = new Map<GemmKernel | ConvolutionKernel, LibraryCall>();
-  const takes = <K extends GemmKernel | ConvolutionKernel>(kernel: K, library?: Library<K>): boolean => {
-    const call = calls.get(kernel) ?? library?.prepare(kernel, plan);
+  const takes = (kernel: GemmKernel | ConvolutionKernel): boolean => {
+    const call = calls.get(kernel) ?? routes.callFor(kernel, plan);
     if (call !== undefined) calls.set(kernel, call);
     return call !== undefined;
   };
-  const program = context.within(() =>
-    emit(plan, {
-      products: (kernel) => takes(kernel, products),
-      convolutions: (kernel) => takes(kernel, convolutions),
-    }),
-  );
+  const program = context.within(() => emit(plan, { products: takes, convolutions: takes }));
   const workspaceBytes = Math.max(0, ...[...calls.values()].map((call) => call.workspaceBytes));
   return { program, calls, layout: layoutOf(program.arenaBytes, workspaceBytes) };
 }

@@ -5,7 +5,7 @@
 import { sizeOf } from "../../base/shape.js";
 import { countKernel } from "../../compile/explain.js";
 import type { ConvolutionKernel, GemmKernel, Kernel, Plan } from "../../compile/plan.js";
-import type { CudaLibraries } from "./commands.js";
+import { type CudaLibraries, noLibraries } from "./commands.js";
 import { suitsCudnn } from "./convolutions.js";
 import { type Gpu, nodeS } from "./gpus.js";
 import { type EmittedCommand, emitCuda } from "./kernels/index.js";
@@ -115,7 +115,6 @@ export function explainCuda(plan: Plan, { gpu, precision, libraries }: CudaExpla
   };
 }
 
-const noLibraries: CudaLibraries = { products: () => false, convolutions: () => false };
 const allLibraries: CudaLibraries = {
   products: ({ m, n, k, batch }) => sizeOf([m, n, k, ...batch]) > 0,
   convolutions: suitsCudnn,

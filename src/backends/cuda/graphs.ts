@@ -97,14 +97,14 @@ export class StepGraphs {
   }
 }
 
-/** The other ranks' streams leave the first one. */
-function fork({ context, streams: [first, ...others] }: DeviceStreams): void {
+/** The other streams leave the first one. */
+export function fork({ context, streams: [first, ...others] }: Omit<DeviceStreams, "name">): void {
   if (others.length > 0) context.record(first.event, first.stream);
   for (const { stream } of others) context.holdUntil(stream, first.event);
 }
 
 /** The first stream goes on when the others are done. */
-function join({ context, streams: [first, ...others] }: DeviceStreams): void {
+export function join({ context, streams: [first, ...others] }: Omit<DeviceStreams, "name">): void {
   for (const { stream, event } of others) {
     context.record(event, stream);
     context.holdUntil(first.stream, event);

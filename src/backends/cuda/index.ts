@@ -11,6 +11,7 @@ import { Cudnn } from "./cudnn.js";
 import { cudaVersion } from "./driver.js";
 import { emitCuda } from "./kernels/index.js";
 import {
+  type CudaLibraryName,
   type Environment,
   type FoundLibrary,
   findLibrary,
@@ -25,6 +26,7 @@ import { openDriver } from "./nativeDriver.js";
 import { openNccl } from "./nccl.js";
 import { openCompiler, targetFor } from "./nvrtc.js";
 import { cublasLtProducts, type ProductPrecision } from "./products.js";
+import { RouteChoices, routesFolder } from "./routeChoices.js";
 
 export type { CudaBackend } from "./backend.js";
 
@@ -48,17 +50,25 @@ export interface CudaBackendOptions {
   readonly precision?: ProductPrecision;
   /** Variables of the environment, which say where libraries are; by default none. */
   readonly environment?: Environment;
-  /** Where compiled programs are kept; default `.cache/slalom/cuda` in the user's own folder. */
+  /**
+   * Who computes products and convolutions: "fastest" (the default) libraries or our own kernels, whichever take less time
+   * on the device for the shape, "libraries" what they can, as they think best, "own" all of it by our own kernels.
+   */
+  readonly routes?: RoutesOption;
+  /** Where compiled programs and choices of routes are kept; default `.cache/slalom/cuda` in the user's own folder. */
   readonly compileCache?: string;
   /** How libraries are looked for and opened; default: as the system does. */
   readonly files?: LibraryFiles;
 }
 
+export type RoutesOption = (typeof routeOptions)[number];
+
 const optionNames = [
-  ...["devices", "communicator", "logicalRanks", "precision"],
+  ...["devices", "communicator", "logicalRanks", "precision", "routes"],
   ...["environment", "compileCache", "files"],
 ];
 const precisions = ["float32", "tf32"] as const;
+const routeOptions = ["fastest", "libraries", "own"] as const;
 
 /**
  * Programs run on GPUs, from the thread that made the backend.
@@ -66,7 +76,7 @@ const precisions = ["float32", "tf32"] as const;
  * no such GPUs or one can't be used; "option" for an unknown option
  */
 export function cudaBackend(options: CudaBackendOptions = {}): CudaBackend {
-  return cudaBackendOn(foundBy("cudaBackend", options, options.communicator));
+  return cudaBackendOn(foundBy("cudaBackend", options, { place: options.communicator, timing: true }));
 }
 
 /**
@@ -80,7 +90,8 @@ export function describeCudaBackend({
   CudaBackend,
   "compile" | "load"
 > {
-  const found = foundBy("describeCudaBackend", options, { rank: 0, size: processes });
+  const place = { rank: 0, size: processes };
+  const found = foundBy("describeCudaBackend", options, { place, timing: false });
   const { compile: _compile, load: _load, ...description } = cudaBackendOn(found);
   return description;
 }
@@ -97,21 +108,29 @@ export async function followCudaBackend(
   await backend.close();
 }
 
-/** @param place this process among those that train together */
+interface FindingOptions {
+  /** This process among those that train together; absent: it is alone. */
+  readonly place: Pick<Communicator, "rank" | "size"> | undefined;
+  /** Whether it may time what nobody chose a route for yet. */
+  readonly timing: boolean;
+}
+
 function foundBy(
   where: string,
   options: CudaBackendOptions,
-  place: Pick<Communicator, "rank" | "size"> = { rank: 0, size: 1 },
+  { place = { rank: 0, size: 1 }, timing }: FindingOptions,
 ): FoundDevices {
   checkKeys(where, options, optionNames);
   const { devices: ordinals = [0], precision = "float32", environment = {}, files = systemFiles } = options;
+  const { routes = "fastest", compileCache = defaultCompileCache() } = options;
   if (!precisions.includes(precision)) throw unknownName("precision", precision, precisions, "option");
+  if (!routeOptions.includes(routes)) throw unknownName("routes", routes, routeOptions, "option");
   const places = libraryPlaces(environment, files);
   const driver = openDriver(requireLibrary("driver", places, { files }).native);
   const served = { driverVersion: driver.version, files };
   const compiler = openCompiler(requireLibrary("nvrtc", places, served));
   checkDevices(ordinals, driver.deviceCount());
-  const cached = withCache(compiler, options.compileCache ?? defaultCompileCache());
+  const cached = withCache(compiler, compileCache);
   const devices = ordinals.map((ordinal) => {
     const facts = driver.device(ordinal);
     const target = targetFor(facts, compiler);
@@ -120,17 +139,24 @@ function foundBy(
       compile: (source: string, program: string) => cached.compile(source, target, program),
     };
   });
-  const lt = findLibrary("cublasLt", places, served).library;
-  const cudnn = findLibrary("cudnn", places, served).library;
+  const find = (name: CudaLibraryName): FoundLibrary | undefined =>
+    routes === "own" ? undefined : findLibrary(name, places, served).library;
+  const [lt, cudnn] = [find("cublasLt"), find("cudnn")];
   const ranks = ranksOf(options, ordinals.length, place, () => requireLibrary("nccl", places, served));
-  const found = [
-    namesOf(devices.map(({ facts }) => facts.name)),
+  const names = devices.map(({ facts }) => facts.name);
+  const computing = [
     `compute capability ${[...new Set(devices.map(({ facts }) => facts.capability.join(".")))].join(" and ")}`,
     `driver for CUDA ${cudaVersion(driver.version)}`,
     compiler.title,
     lt ? `${lt.title} ${libraryVersion(lt)}` : "own products",
     cudnn ? `${cudnn.title} ${libraryVersion(cudnn)}` : "own convolutions",
     ...(precision === "float32" ? [] : [precision]),
+  ];
+  const isTimed = routes === "fastest" && (lt ?? cudnn) !== undefined;
+  const found = [
+    namesOf(names),
+    ...computing,
+    ...(isTimed ? ["fastest routes"] : []),
     ...(ranks ? [ranks.description] : []),
   ];
   return {
@@ -140,6 +166,13 @@ function foundBy(
     emit: emitCuda,
     ...(lt && { openProducts: () => cublasLtProducts(new CublasLt(lt), precision) }),
     ...(cudnn && { openConvolutions: () => cudnnConvolutions(new Cudnn(cudnn), precision) }),
+    ...(isTimed && {
+      choices: new RouteChoices({
+        folder: routesFolder(compileCache),
+        on: [[...new Set(names)].join(" and "), ...computing],
+        timing,
+      }),
+    }),
     ...(ranks && { ranks }),
   };
 }

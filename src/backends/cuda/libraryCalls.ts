@@ -2,12 +2,16 @@
 import type { ConvolutionKernel, GemmKernel, Plan } from "../../compile/plan.js";
 import type { Handle, LaunchShape } from "./driver.js";
 
-/** A kernel of the plan that a library computes. */
+/** One way in which a library computes a kernel of the plan. */
 export interface LibraryCall {
+  /** Which one, among all of any library for that kernel: "cuDNN algorithm 1". The same in every process. */
+  readonly name: string;
   /** Scratch memory while it runs, aligned to 256. */
   readonly workspaceBytes: number;
   /** Whether it launches kernels of `libraryKernels`. */
   readonly usesKernels: boolean;
+  /** Streams that its parts want to run in side by side, the program's own among them. */
+  readonly branches: number;
   /** Puts it into the stream. */
   enqueue(surroundings: Surroundings): void;
 }
@@ -18,11 +22,19 @@ export interface Surroundings {
   readonly workspace: Handle;
   readonly stream: Handle;
   launch(kernel: LibraryKernel, shape: LaunchShape, args: readonly bigint[]): void;
+  /** What `put` puts into the stream of each of so many branches runs side by side, and is done before what follows. */
+  inBranches(count: number, put: (branch: number, within: InBranch) => void): void;
 }
 
+/** The stream of a branch. */
+export type InBranch = Pick<Surroundings, "stream" | "launch">;
+
 export interface Library<K extends GemmKernel | ConvolutionKernel> {
-  /** The call; undefined where the library has none of the kind, or none that gives the same bits every time. */
-  prepare(kernel: K, plan: Plan): LibraryCall | undefined;
+  /**
+   * The ways in which it computes a kernel, that which it thinks fastest first; each gives the same bits every time. None
+   * where it has none such.
+   */
+  callsFor(kernel: K, plan: Plan): readonly LibraryCall[];
   /** Frees what it holds; none of its calls may be made afterwards. */
   release(): void;
 }

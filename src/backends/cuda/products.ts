@@ -23,25 +23,20 @@ export type ProductPrecision = "float32" | "tf32";
 
 export function cublasLtProducts(lt: CublasLt, precision: ProductPrecision): ProductLibrary {
   return {
-    prepare: (kernel, plan) => prepare(lt, precision, kernel, plan),
+    callsFor: (kernel, plan) => callsFor(lt, precision, kernel, plan),
     release: () => lt.release(),
   };
 }
 
-function prepare(
-  lt: CublasLt,
-  precision: ProductPrecision,
-  kernel: GemmKernel,
-  plan: Plan,
-): LibraryCall | undefined {
+function callsFor(lt: CublasLt, precision: ProductPrecision, kernel: GemmKernel, plan: Plan): LibraryCall[] {
   const { m, n, k, batch, dtype, accumulate } = kernel;
   // It refuses matrices without elements.
-  if (sizeOf([m, n, k, ...batch]) === 0) return undefined;
+  if (sizeOf([m, n, k, ...batch]) === 0) return [];
   const count = batch.at(-1) ?? 1;
   const a = operandOf(kernel, "a", plan);
   const b = operandOf(kernel, "b", plan);
   const c = operandOf(kernel, "c", plan);
-  const matmul = lt.matmul({
+  const matmuls = lt.matmuls({
     compute: dtype === "float32" && precision === "tf32" && !kernel.precision ? "tf32" : dtype,
     accumulate,
     batch: count,
@@ -49,10 +44,11 @@ function prepare(
     b: a.matrix,
     d: c.matrix,
   });
-  if (matmul === undefined) return undefined;
   const roundedBytes = [a, b].map(({ roundedBytes }) => alignedBytes(roundedBytes));
   const outer = outerOffsets(kernel);
-  return {
+  return matmuls.map((matmul, i) => ({
+    name: `cuBLASLt algorithm ${i}`,
+    branches: 1,
     workspaceBytes: roundedBytes[0] + roundedBytes[1] + alignedBytes(matmul.workspaceBytes),
     usesKernels: kernel.precision !== undefined,
     enqueue(surroundings) {
@@ -68,7 +64,7 @@ function prepare(
         );
       }
     },
-  };
+  }));
 }
 
 /** One of the three matrices, and how it gets to the library. */

@@ -9,6 +9,7 @@ import { during } from "./driverErrors.js";
 import type { Handles } from "./handles.js";
 import { libraryKernelSource, libraryKernels, type Surroundings } from "./libraryCalls.js";
 import { allocateBlock } from "./memory.js";
+import { surroundingsIn, takeStreams } from "./surroundings.js";
 
 /** What the device runs for itself. */
 export type OwnCommand = Exclude<CudaCommand, Sum>;
@@ -99,8 +100,9 @@ function takePlace(
   const block = allocateBlock(context, facts, plan, layout.bytes);
   const memory = handles.own(block, (one) => context.free(one));
   return during(`program ${plan.name}`, () => {
-    const stream = handles.own(context.createStream(), (one) => context.destroyStream(one));
-    const event = handles.own(context.createEvent(), (one) => context.destroyEvent(one));
+    const branches = Math.max(1, ...[...calls.values()].map((call) => call.branches));
+    const streams = takeStreams(context, branches, handles);
+    const [{ stream, event }] = streams;
     const module = handles.own(context.loadModule(image), (one) => context.unloadModule(one));
     const names = sharedBytesOf(program, ownKernels ? Object.keys(libraryKernels) : []);
     const kernels = new Map(
@@ -109,12 +111,13 @@ function takePlace(
         during(`kernel ${name}`, () => context.kernel(module, name, sharedBytes)),
       ]),
     );
-    const surroundings: Surroundings = {
+    const surroundings = surroundingsIn({
+      context,
       arena: memory,
       workspace: memory + BigInt(layout.workspaceOffset),
-      stream,
-      launch: (name, shape, args) => context.launch(kernels.get(name)!, shape, stream, args),
-    };
+      streams,
+      kernels,
+    });
     context.clear(memory, layout.bytes, stream);
     if (calls.size > 0) {
       context.within(() => tryOut(calls, surroundings));
@@ -142,7 +145,10 @@ function tryOut(calls: PreparedProgram["calls"], surroundings: Surroundings): vo
 }
 
 /** Kernels by name, each with the most dynamic shared memory that a launch of it wants. */
-function sharedBytesOf({ entries }: CudaProgram, more: readonly string[]): Map<string, number> {
+export function sharedBytesOf(
+  { entries }: Pick<CudaProgram, "entries">,
+  more: readonly string[],
+): Map<string, number> {
   const shared = new Map<string, number>(more.map((name) => [name, 0]));
   for (const { commands } of Object.values(entries)) {
     for (const command of commands) {

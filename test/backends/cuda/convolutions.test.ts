@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { cudnnConvolutions } from "../../../src/backends/cuda/convolutions.js";
 import { Cudnn } from "../../../src/backends/cuda/cudnn.js";
+import type { Surroundings } from "../../../src/backends/cuda/libraryCalls.js";
 import type { ProductPrecision } from "../../../src/backends/cuda/products.js";
 import type { ConvolutionKernel, Plan } from "../../../src/compile/plan.js";
 import { type CFunction, FakeLibrary } from "./fakeLibrary.js";
@@ -124,15 +125,20 @@ const kernel: ConvolutionKernel = {
   relu: false,
 };
 
-/** What is put into a stream, addresses from 0 in the arena and from a million in the workspace. */
-function enqueued({ convolutions, calls }: ReturnType<typeof started>, one: ConvolutionKernel) {
-  const call = convolutions.prepare(one, plan)!;
+/** What a call puts into streams from 7 on, addresses from 0 in the arena and from a million in the workspace. */
+function enqueued({ convolutions, calls }: ReturnType<typeof started>, one: ConvolutionKernel, which = 0) {
+  const call = convolutions.callsFor(one, plan).at(which)!;
   calls.splice(0);
+  const launch: Surroundings["launch"] = (name, { grid, block }, args) =>
+    calls.push(`${name} ${grid} x ${block}: ${args.join(" ")}`);
   call.enqueue({
     arena: 0n,
     workspace: 1_000_000n,
-    stream: 7n,
-    launch: (name, { grid, block }, args) => calls.push(`${name} ${grid} x ${block}: ${args.join(" ")}`),
+    ...{ stream: 7n, launch },
+    inBranches(count, put) {
+      expect(count).toBe(call.branches);
+      for (let branch = 0; branch < count; branch++) put(branch, { stream: 7n + BigInt(branch), launch });
+    },
   });
   return {
     lines: calls.splice(0).join("\n"),
@@ -144,8 +150,8 @@ function enqueued({ convolutions, calls }: ReturnType<typeof started>, one: Conv
 describe("a convolution", () => {
   test("is described channels last, once for its shape", () => {
     const library = started([{ algorithm: 1 }]);
-    library.convolutions.prepare(kernel, plan);
-    library.convolutions.prepare({ ...kernel, name: "another" }, plan);
+    library.convolutions.callsFor(kernel, plan);
+    library.convolutions.callsFor({ ...kernel, name: "another" }, plan);
     expect(library.calls.join("\n")).toMatchInlineSnapshot(`
       "filter 2 0 1 10 2 3 5
       tensor 3 1 0 2 4 8 6
@@ -198,6 +204,35 @@ describe("a convolution", () => {
     expect(withoutBias).toContain("library_finishOutputs 2 x 256: 20000 0 480 10 1");
   });
 
+  test("of many lanes may have some side by side, each branch with a workspace of its own", () => {
+    const lanes: ConvolutionKernel = {
+      ...kernel,
+      lanes: 10,
+      w: { buffer: 1, laneStride: 300 },
+      y: { buffer: 2, laneStride: 480 },
+    };
+    const library = started([
+      { algorithm: 1, bytes: 1000 },
+      { algorithm: 2, bytes: 2 ** 26 },
+    ]);
+    const offered = library.convolutions.callsFor(lanes, plan);
+    // Eight workspaces of the second would be too large.
+    expect(offered.map(({ name, branches, workspaceBytes }) => [name, branches, workspaceBytes])).toEqual([
+      ["cuDNN algorithm 1", 1, 1024],
+      ["cuDNN algorithm 2", 1, 2 ** 26],
+      ["cuDNN algorithm 1, 8 lanes at a time", 8, 8192],
+    ]);
+    const places = enqueued(library, lanes, 2)
+      .lines.split("\n")
+      .map((line) => /^stream \d+ (\d+)$|-> \d+@(\d+),.* at (\d+),/.exec(line)!.slice(1).join(" ").trim());
+    // Streams 7 to 14; lanes 0 and 8 in the first, 1 and 9 in the second.
+    const ofLane = (lane: number): string[] => [
+      `${7 + (lane % 8)}`,
+      `${20_000 + 1920 * lane} ${1_000_000 + 1024 * (lane % 8)}`,
+    ];
+    expect(places).toEqual([0, 8, 1, 9, 2, 3, 4, 5, 6, 7].flatMap(ofLane));
+  });
+
   test("of rounded operands multiplies rounded copies; what lanes share is rounded once", () => {
     const rounded: ConvolutionKernel = {
       ...kernel,
@@ -228,7 +263,6 @@ describe("algorithms", () => {
     computes = kernel.computes,
   ) => {
     const library = started(algorithms, precision);
-    if (!library.convolutions.prepare({ ...kernel, computes }, plan)) return undefined;
     return Number(/algorithm (\d)/.exec(enqueued(library, { ...kernel, computes }).lines)![1]);
   };
 
@@ -245,9 +279,24 @@ describe("algorithms", () => {
     expect(chosen([{ algorithm: 3 }, { algorithm: 1 }], "float32", "w")).toBe(1);
   });
 
+  test("are all offered that are such, each once, the first one first", () => {
+    const { convolutions } = started([
+      { algorithm: 1, bytes: 1000 },
+      { algorithm: 6 },
+      { algorithm: 2 },
+      { algorithm: 1 },
+      { algorithm: 0, determinism: 0 },
+    ]);
+    const calls = convolutions.callsFor(kernel, plan);
+    expect(calls.map(({ name, workspaceBytes }) => [name, workspaceBytes])).toEqual([
+      ["cuDNN algorithm 1", 1024],
+      ["cuDNN algorithm 2", 0],
+    ]);
+  });
+
   test("that are none leave the convolution to others, and nothing behind", () => {
     const library = started([{ algorithm: 6 }]);
-    expect(library.convolutions.prepare(kernel, plan)).toBeUndefined();
+    expect(library.convolutions.callsFor(kernel, plan)).toEqual([]);
     expect(library.live.size).toBe(1);
     library.convolutions.release();
     expect(library.live.size).toBe(0);
@@ -258,9 +307,9 @@ describe("algorithms", () => {
     const { attributes, sizes } = kernel;
     const [, columns] = attributes.padding;
     const uneven = { ...attributes, padding: [[0, 1], columns] as const };
-    expect(convolutions.prepare({ ...kernel, dtype: "float64" }, plan)).toBeUndefined();
-    expect(convolutions.prepare({ ...kernel, attributes: uneven }, plan)).toBeUndefined();
-    expect(convolutions.prepare({ ...kernel, sizes: { ...sizes, images: 0 } }, plan)).toBeUndefined();
+    expect(convolutions.callsFor({ ...kernel, dtype: "float64" }, plan)).toEqual([]);
+    expect(convolutions.callsFor({ ...kernel, attributes: uneven }, plan)).toEqual([]);
+    expect(convolutions.callsFor({ ...kernel, sizes: { ...sizes, images: 0 } }, plan)).toEqual([]);
     expect(calls).toEqual([]);
   });
 });

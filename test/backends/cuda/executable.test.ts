@@ -353,6 +353,8 @@ describe("libraries", () => {
     },
   });
   const call: LibraryCall = {
+    name: "rounding",
+    branches: 1,
     workspaceBytes: 512,
     usesKernels: true,
     enqueue: ({ arena, workspace, launch }) =>
@@ -363,7 +365,7 @@ describe("libraries", () => {
     let released = 0;
     const { driver, backend } = started(
       {},
-      { emit: emitCalls, openProducts: () => ({ prepare: () => call, release: () => released++ }) },
+      { emit: emitCalls, openProducts: () => ({ callsFor: () => [call], release: () => released++ }) },
     );
     const program = backend.compile(product);
     // Once on zeros, outside of a capture, before variables have values.
@@ -420,7 +422,7 @@ describe("libraries", () => {
     };
     const { driver, backend } = started(
       {},
-      { emit: emitCalls, openProducts: () => ({ prepare: () => refusing, release: () => {} }) },
+      { emit: emitCalls, openProducts: () => ({ callsFor: () => [refusing], release: () => {} }) },
     );
     expect(() => backend.compile(product)).toThrow(
       "program product: product dot: cuBLASLt at x: cublasLtMatmul failed with 15.",
@@ -431,7 +433,7 @@ describe("libraries", () => {
   test("that have nothing for a kernel leave it to the source", () => {
     const { driver, backend } = started(
       {},
-      { emit: emitCalls, openProducts: () => ({ prepare: () => undefined, release: () => {} }) },
+      { emit: emitCalls, openProducts: () => ({ callsFor: () => [], release: () => {} }) },
     );
     const program = backend.compile(product);
     driver.lines();

@@ -75,14 +75,16 @@ export function fakeMatmul({ refusal = 0, failure = 0 }: FakeMatmulOptions = {})
         seen.alignments.push([5, 6, 7, 8].map((attribute) => preference.get(attribute)!));
         seen.reductions.push(preference.get(3)!);
         if (refusal !== 0) return refusal;
-        // Two results, of which the first can't be used; each knows what it was made for.
-        lib.setInt(count, 2);
+        // Three results, of which the first can't be used; the others know what they were made for.
+        lib.setInt(count, 3);
         lib.setInt(BigInt(results) + 72n, 15);
-        const second = BigInt(results) + 96n;
-        for (const [i, attribute] of [5, 6, 8].entries())
-          lib.setWord(second + BigInt(8 * i), preference.get(attribute)!);
-        lib.setWord(second + 64n, 1000);
-        lib.setInt(second + 72n, 0);
+        for (const n of [1, 2]) {
+          const result = BigInt(results) + BigInt(96 * n);
+          for (const [i, attribute] of [5, 6, 8].entries())
+            lib.setWord(result + BigInt(8 * i), preference.get(attribute)!);
+          lib.setWord(result + 64n, 1000 * n);
+          lib.setInt(result + 72n, 0);
+        }
         return 0;
       },
       cublasLtMatmul: (...args) => {

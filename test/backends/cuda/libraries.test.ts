@@ -132,11 +132,20 @@ describe("the backend", () => {
   test("says what it found, and what replaces what it did not", () => {
     const all = [nvrtc, fakeCublasLt("libcublasLt.so.12"), fakeCudnn("libcudnn.so.9", 90_100)];
     expect(started({ gpus: [gpu] }, all, { precision: "tf32" }).description).toBe(
-      "cuda (NVIDIA A100-SXM4-40GB, compute capability 8.0, driver for CUDA 12.4, NVRTC 12.4, cuBLASLt 12.4.5, cuDNN 9.1.0, tf32)",
+      "cuda (NVIDIA A100-SXM4-40GB, compute capability 8.0, driver for CUDA 12.4, NVRTC 12.4, cuBLASLt 12.4.5, cuDNN 9.1.0, tf32, fastest routes)",
     );
     expect(started({ gpus: [gpu] }, [nvrtc]).description).toBe(
       "cuda (NVIDIA A100-SXM4-40GB, compute capability 8.0, driver for CUDA 12.4, NVRTC 12.4, own products, own convolutions)",
     );
+  });
+
+  test("takes the fastest routes, unless it is to take libraries or our own kernels", () => {
+    const all = [nvrtc, fakeCublasLt("libcublasLt.so.12"), fakeCudnn("libcudnn.so.9", 90_100)];
+    const of = (routes: "fastest" | "libraries" | "own"): string =>
+      started({ gpus: [gpu] }, all, { routes }).description.split("NVRTC 12.4, ")[1];
+    expect(of("fastest")).toBe("cuBLASLt 12.4.5, cuDNN 9.1.0, fastest routes)");
+    expect(of("libraries")).toBe("cuBLASLt 12.4.5, cuDNN 9.1.0)");
+    expect(of("own")).toBe("own products, own convolutions)");
   });
 
   test("is refused without a driver, a compiler or a device", () => {
@@ -216,6 +225,9 @@ describe("the backend", () => {
 
   test("is refused with options that it does not have", () => {
     expect(() => cudaBackend({ divice: 1 } as object)).toThrow('unknown option of cudaBackend "divice"');
+    expect(() => cudaBackend({ files: filesWith([]), routes: "fast" as "fastest" })).toThrow(
+      'unknown routes "fast". Valid: fastest, own, libraries.',
+    );
     expect(() => cudaBackend({ precision: "tf23" as "tf32" })).toThrow(
       'unknown precision "tf23". Did you mean "tf32"?',
     );

@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { openNccl } from "../../../src/backends/cuda/nccl.js";
+import { Routes } from "../../../src/backends/cuda/routes.js";
 import type { RankSum } from "../../../src/backends/cuda/sums.js";
 import { openLibrary } from "../../../src/native/library.js";
 import { temporaryFolder } from "../../launch/support.js";
@@ -65,12 +66,12 @@ describe.runIf(hasCompiler)("NCCL in C", () => {
       return new DataView(bytes.buffer);
     };
     const driver = new FakeDriver({ devices: 2 });
-    const devices = [0, 1].map((ordinal) => ({
-      context: driver.open(ordinal),
-      facts: { ...fakeFacts, ordinal },
-      emit: () => ({ source: "", arenaBytes: 0, entries: {} }),
-      compile: () => new Uint8Array(),
-    }));
+    const devices = [0, 1].map((ordinal) => {
+      const [context, compile] = [driver.open(ordinal), () => new Uint8Array()];
+      const emit = () => ({ source: "", arenaBytes: 0, entries: {} });
+      const routes = new Routes({ context, compile }, {});
+      return { context, facts: { ...fakeFacts, ordinal }, emit, compile, routes };
+    });
     const library = { name: "nccl", title: "NCCL", path, native } as const;
     const communicator = { rank: 0, size: 2, broadcast: () => {} };
     const sums = openNccl({ library, devices, communicator });

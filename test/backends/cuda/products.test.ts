@@ -51,7 +51,7 @@ type Floats = Float32Array | Float64Array;
 
 /** What the product leaves in the three buffers, by the library and by the definition; undefined where it is not taken. */
 function computed(kernel: GemmKernel, { library, products }: ReturnType<typeof started>) {
-  const call = products.prepare(kernel, plan);
+  const [call] = products.callsFor(kernel, plan);
   if (call === undefined) return undefined;
   const kind = kernel.dtype === "float32" ? Float32Array : Float64Array;
   const arena = new Uint8Array(3 * bufferBytes + 256);
@@ -67,6 +67,7 @@ function computed(kernel: GemmKernel, { library, products }: ReturnType<typeof s
     arena: library.map(arena),
     workspace: library.map(new Uint8Array(call.workspaceBytes)),
     stream: 5n,
+    inBranches: () => expect.unreachable("a product is one call after another"),
     launch: (name, _shape, args) => {
       expect(name).toBe("library_roundMatrices");
       const [from, to, ...sizes] = args;
@@ -169,10 +170,10 @@ describe("products", () => {
 
   test("of one shape are looked for once", () => {
     const library = started();
-    library.products.prepare(simple, plan);
-    library.products.prepare({ ...simple, name: "another" }, plan);
+    library.products.callsFor(simple, plan);
+    library.products.callsFor({ ...simple, name: "another" }, plan);
     expect(library.seen.searches).toBe(1);
-    library.products.prepare({ ...simple, m: 1 }, plan);
+    library.products.callsFor({ ...simple, m: 1 }, plan);
     expect(library.seen.searches).toBe(2);
     // Partial sums are added in a fixed order.
     expect(library.seen.reductions).toEqual([6n, 6n]);
@@ -188,7 +189,7 @@ describe("products", () => {
       b: { ...simple.b, batchStrides: [12] },
       c: { ...simple.c, batchStrides: [6] },
     };
-    for (const kernel of [simple, offset, batched]) library.products.prepare(kernel, plan);
+    for (const kernel of [simple, offset, batched]) library.products.callsFor(kernel, plan);
     // To the library B comes first. The buffers begin at 0, and at 64 and 128 behind multiples of 256.
     expect(library.seen.alignments).toEqual([
       [64n, 256n, 128n, 128n],
@@ -209,13 +210,21 @@ describe("products", () => {
     expect([of("tf32", simple), of("tf32", rounded), of("tf32", double)]).toEqual([77, 68, 70]);
   });
 
+  test("have a call for each algorithm that can be used", () => {
+    const calls = started().products.callsFor(simple, plan);
+    expect(calls.map(({ name, workspaceBytes }) => [name, workspaceBytes])).toEqual([
+      ["cuBLASLt algorithm 0", 1024],
+      ["cuBLASLt algorithm 1", 2048],
+    ]);
+  });
+
   test("that the library has no algorithm for, and empty ones, are left to others", () => {
     const library = started({ refusal: 15 });
-    expect(library.products.prepare(simple, plan)).toBeUndefined();
+    expect(library.products.callsFor(simple, plan)).toEqual([]);
     expect(library.live()).toBe(0);
     const { products } = started();
     for (const empty of [{ m: 0 }, { n: 0 }, { k: 0 }, { batch: [0] }])
-      expect(products.prepare({ ...simple, ...empty }, plan)).toBeUndefined();
+      expect(products.callsFor({ ...simple, ...empty }, plan)).toEqual([]);
   });
 
   test("that fail say what the library says and what to do", () => {

@@ -4,6 +4,9 @@ import type { PlanBuffer, PlanEntry } from "../../../compile/plan.js";
 import { cType } from "./cTypes.js";
 import { addressOf, block, blockThreads, type Part, type Stage } from "./part.js";
 
+/** Title of the part that counts the step. */
+export const endTitle = "end of the step";
+
 /** Elements beyond which a trace is copied by many blocks. */
 const largeTrace = 8192;
 
@@ -73,7 +76,7 @@ function counted(entry: PlanEntry, buffers: readonly PlanBuffer[]): Part {
     return block(`if (${isIt})`, copyOf(trace, first === 0 ? "t" : `(t - ${first})`));
   });
   return {
-    title: "end of the step",
+    title: endTitle,
     code: [
       ...(start > 0
         ? [block(`for (int t = threadIdx.x; t < ${start}; t += ${blockThreads})`, copies.join("\n"))]

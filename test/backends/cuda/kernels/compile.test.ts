@@ -1,6 +1,8 @@
 /** Emitted CUDA C through NVIDIA's compiler, for every architecture that it knows of those we run on. */
 import { describe, expect, test } from "vitest";
 import { emitCuda } from "../../../../src/backends/cuda/kernels/index.js";
+import { libraryKernelSource } from "../../../../src/backends/cuda/libraryCalls.js";
+import { loneKernels, ownKernelsFor } from "../../../../src/backends/cuda/loneKernels.js";
 import type { Compiler } from "../../../../src/backends/cuda/nvrtc.js";
 import { planProgram } from "../../../../src/compile/planProgram.js";
 import { withoutLibraries } from "./emulation.js";
@@ -61,6 +63,21 @@ describe.skipIf(compilerPaths.length === 0)(`emitted CUDA C under NVRTC${missing
     expect(assembly).toMatch(/ld\.global\.v4\.(f32|b32|u32)/);
     expect(assembly).toMatch(/st\.global\.v4\.(f32|b32|u32)/);
   });
+
+  test.each(compilerPaths)(
+    "%s compiles exercise 3's products and convolutions by themselves, to be timed",
+    { timeout: 600_000 },
+    (path) => {
+      const plan = planProgram(exercise3Program(50, 2), { waves: true });
+      const kernels = Object.values(plan.entries).flatMap((entry) => entry.kernels);
+      const routed = kernels.filter((kernel) => kernel.kind === "gemm" || kernel.kind === "convolution");
+      const { source, launches } = ownKernelsFor(loneKernels(routed.map((kernel) => ({ kernel, plan }))));
+      expect(routed.length).toBeGreaterThanOrEqual(11);
+      expect(launches.map((ofKernel) => ofKernel.length > 0)).toEqual(routed.map(() => true));
+      const assembly = assemblyOf(openNvrtc(path), `${source}\n${libraryKernelSource}`);
+      for (const { kernel } of launches.flat()) expect(assembly).toContain(`.entry ${kernel}(`);
+    },
+  );
 
   test.each(compilerPaths)("%s keeps what exercise 3 runs in registers", { timeout: 600_000 }, (path) => {
     const compiler = openNvrtc(path);
