@@ -3,10 +3,11 @@ import { createJiti } from "jiti";
 
 /** Programs that the benchmarks start in processes of their own, the profiler, and the table of stored runs; without a name: all cases. */
 const programs = ["slalom", "allReduce", "threadSums", "roofs", "compile", "profile", "table"];
-/** The benchmarks on a GPU, where the time of a step goes there, and what its kernels take, which needs none. */
+/** The benchmarks on a GPU, where the time of a step goes there and who computes it, and what its kernels take, which needs none. */
 const cudaPrograms = {
   cuda: "./cuda/bench.ts",
   cudaProfile: "./cuda/profile.ts",
+  cudaRoutes: "./cuda/routes.ts",
   cudaKernels: "./cuda/kernels.ts",
 };
 const [first, ...rest] = process.argv.slice(2);

@@ -12,7 +12,7 @@ export { Followers } from "../dist/backends/cpu/ranks/followers.js";
 export { createSharedMemory, detectFeatures } from "../dist/backends/cpu/wasm/index.js";
 export { type CudaEntryExplanation, explainCuda } from "../dist/backends/cuda/explain.js";
 export { gpus } from "../dist/backends/cuda/gpus.js";
-export { cudaBackend } from "../dist/backends/cuda/index.js";
+export { type CudaBackendOptions, cudaBackend } from "../dist/backends/cuda/index.js";
 export type { KernelResources } from "../dist/backends/cuda/kernelResources.js";
 export {
   findLibrary,
@@ -21,6 +21,7 @@ export {
   systemFiles,
 } from "../dist/backends/cuda/libraries.js";
 export { openCompiler } from "../dist/backends/cuda/nvrtc.js";
+export { choicesIn, type RouteChoice, routesFolder } from "../dist/backends/cuda/routeChoices.js";
 export { type Communicator, openCommunicator } from "../dist/collectives/index.js";
 export { findMpi } from "../dist/collectives/mpi/library.js";
 export { mpirunOf } from "../dist/collectives/mpi/probe.js";

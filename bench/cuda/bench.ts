@@ -11,12 +11,12 @@ import { exportMnist } from "../data.js";
 import { cpuBackend, cudaBackend, SlalomError, slalomVersion } from "../slalom.js";
 import { type CaseName, caseNames, type Measurement, measurements, rehearsed } from "./measurements.js";
 import { race } from "./race.js";
-import { append, type ProfileRecord, readResults } from "./results.js";
+import { append, type ProfileRecord, type RoutesRecord, readResults } from "./results.js";
 import { formatResults } from "./table.js";
 
 interface Options {
   readonly minutes: number;
-  readonly only?: readonly (CaseName | "profile")[];
+  readonly only?: readonly (CaseName | "routes" | "profile")[];
   readonly peers: readonly string[];
   readonly rounds: number;
   readonly sample: number;
@@ -28,7 +28,7 @@ interface Options {
 
 const starter = fileURLToPath(new URL("../run.js", import.meta.url));
 const ownPython = fileURLToPath(new URL("../peers/.venv/bin/python", import.meta.url));
-const parts = [...caseNames, "profile"] as const;
+const parts = ["routes", ...caseNames, "profile"] as const;
 
 /** With less time a measurement is not begun. */
 const leastS = 25;
@@ -88,6 +88,7 @@ async function measure({ rehearse = false, out, ...options }: Options, backend: 
     .filter((one) => wanted(one.case))
     .map((one) => (rehearse ? rehearsed(one) : one))
     .map((one) => withPeers(one, options.peers));
+  if (wanted("routes") && !rehearse) await routes(out, Math.min(routesS, leftS()), say);
   const profiles = wanted("profile") && !rehearse;
   for (const measurement of chosen) {
     const { id, title } = measurement;
@@ -110,6 +111,29 @@ async function measure({ rehearse = false, out, ...options }: Options, backend: 
   if (profiles) await profile(out, Math.max(profileS, leftS()));
 }
 
+/** For who computes what, at the beginning. */
+const routesS = 120;
+
+async function routes(out: string, withinS: number, say: (text: string) => void): Promise<void> {
+  const steps = [
+    ["float32", "50", "1"],
+    ["tf32", "50", "1"],
+    ["bfloat16", "50", "1"],
+    ["tf32", "50", "64"],
+  ];
+  const ends = performance.now() + withinS * 1000;
+  for (const [precision, batch, lanes] of steps) {
+    const networks = lanes === "1" ? "the CNN" : `${lanes} CNNs`;
+    const title = `Who computes a step of ${networks}, batch ${batch}, ${precision}`;
+    const record = await answer<RoutesRecord>(out, "routes", {
+      title,
+      args: ["cudaRoutes", precision, batch, lanes],
+      withinS: Math.max(1, (ends - performance.now()) / 1000),
+    });
+    if (record) say(`\n${formatResults([record])}`);
+  }
+}
+
 /** For the profiles at the end. */
 const profileS = 30;
 
@@ -119,15 +143,27 @@ async function profile(out: string, withinS: number): Promise<void> {
     ["bfloat16", "5000"],
   ]) {
     const title = `Where a step of the CNN goes, batch ${batch}, ${precision}`;
-    const child = new LineProcess(process.execPath, [starter, "cudaProfile", precision, batch]);
-    try {
-      const measured = (await child.next(withinS / 2)) as unknown as Omit<ProfileRecord, "kind" | "title">;
-      append(out, { kind: "profile", title, ...measured });
-    } catch (error) {
-      append(out, { kind: "left out", id: "profile", title, reason: (error as Error).message });
-    } finally {
-      child.end();
-    }
+    const args = ["cudaProfile", precision, batch];
+    await answer<ProfileRecord>(out, "profile", { title, args, withinS: withinS / 2 });
+  }
+}
+
+/** The line that a program of the benchmarks answers, appended to the file; undefined where it does not in time. */
+async function answer<R extends RoutesRecord | ProfileRecord>(
+  out: string,
+  kind: R["kind"],
+  { title, args, withinS }: { title: string; args: readonly string[]; withinS: number },
+): Promise<R | undefined> {
+  const child = new LineProcess(process.execPath, [starter, ...args]);
+  try {
+    const record = { kind, title, ...(await child.next(withinS)) } as unknown as R;
+    append(out, record);
+    return record;
+  } catch (error) {
+    append(out, { kind: "left out", id: kind, title, reason: (error as Error).message });
+    return undefined;
+  } finally {
+    child.end();
   }
 }
 

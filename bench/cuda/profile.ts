@@ -25,7 +25,7 @@ export async function main([precision, batch]: readonly string[]): Promise<void>
   await whole.close?.();
 
   const timed = new TimedLibraries();
-  const apart = await stepRunner({ ...spec, chunkSteps: steps }, { files: timed.files });
+  const apart = await stepRunner({ ...spec, chunkSteps: steps }, { cuda: { files: timed.files } });
   await apart.run(1);
   const record: Omit<ProfileRecord, "kind" | "title"> = {
     stepUs,

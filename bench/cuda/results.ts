@@ -4,10 +4,11 @@
  */
 import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
+import type { RouteChoice } from "../slalom.js";
 import type { Library } from "../specification.js";
 import type { Goal } from "./measurements.js";
 
-export type ResultLine = MachineRecord | MeasurementRecord | LeftOutRecord | ProfileRecord;
+export type ResultLine = MachineRecord | MeasurementRecord | LeftOutRecord | RoutesRecord | ProfileRecord;
 
 /** Where and with what a run was made; its measurements follow. */
 export interface MachineRecord {
@@ -53,6 +54,16 @@ export interface LeftOutRecord {
   readonly id: string;
   readonly title: string;
   readonly reason: string;
+}
+
+/** Who computes products and convolutions of a step. */
+export interface RoutesRecord {
+  readonly kind: "routes";
+  readonly title: string;
+  /** Microseconds of a step of one network by the routes of that option of the backend. */
+  readonly stepUs: Readonly<Record<"fastest" | "libraries" | "own", number>>;
+  /** What each candidate took, in microseconds, or why it does not work, and which is taken. */
+  readonly choices: readonly Omit<RouteChoice, "on">[];
 }
 
 /** Where the time of a step goes. */

@@ -1,7 +1,7 @@
 /** The table of a run on a GPU, drawn from its file: medians, ratios to Slalom's first, accuracies, goals. */
 import { median, ratioOf, type Timing } from "../measure.js";
 import { aligned, formatNumber as number, formatTime as time } from "../print.js";
-import type { MeasuredRow, MeasurementRecord, ProfileRecord, ResultLine } from "./results.js";
+import type { MeasuredRow, MeasurementRecord, ProfileRecord, ResultLine, RoutesRecord } from "./results.js";
 
 export const formatResults = (lines: readonly ResultLine[]): string =>
   `${lines.map((line) => textOf(line).join("\n")).join("\n\n")}\n`;
@@ -19,6 +19,8 @@ function textOf(line: ResultLine): string[] {
       return measurementText(line);
     case "left out":
       return [line.title, "", `Not measured: ${line.reason}`];
+    case "routes":
+      return routesText(line);
     case "profile":
       return profileText(line);
   }
@@ -99,6 +101,24 @@ function accuracyText({ accuracies }: MeasuredRow): string {
   if (percents.length === 1) return middle;
   const [least, most] = [Math.min(...percents), Math.max(...percents)];
   return `${middle} (${least.toFixed(2)} to ${most.toFixed(2)}, ${percents.length} trainings)`;
+}
+
+function routesText({ title, stepUs, choices }: RoutesRecord): string[] {
+  const refusals = choices.flatMap(({ computes, refused }) =>
+    Object.entries(refused).map(([name, reason]) => `Note: ${computes}: ${name}: ${reason}`),
+  );
+  const rows = choices.map(({ computes, route, us }) => {
+    const others = Object.entries(us).filter(([name]) => name !== route);
+    const slower = others.sort(([, a], [, b]) => a - b).map(([name, time]) => `${name} ${time.toFixed(1)}`);
+    return [computes, us[route].toFixed(1), route, slower.join(", ")];
+  });
+  const [fastest, libraries, own] = [stepUs.fastest, stepUs.libraries, stepUs.own].map((us) => us.toFixed(1));
+  return [
+    `${title}: ${fastest} us a step by the fastest routes, ${libraries} us by libraries, ${own} us by our own kernels`,
+    "",
+    ...aligned([["", "us", "taken", "slower, us"], ...rows]),
+    ...refusals,
+  ];
 }
 
 function profileText({ title, stepUs, kernels }: ProfileRecord): string[] {

@@ -1,5 +1,11 @@
 /** What Slalom's workloads have in common: what runs one, and where. */
-import { type Backend, type Communicator, cpuBackend, cudaBackend, type LibraryFiles } from "../slalom.js";
+import {
+  type Backend,
+  type Communicator,
+  type CudaBackendOptions,
+  cpuBackend,
+  cudaBackend,
+} from "../slalom.js";
 import type { ContestantSpec, Sample, StepWork } from "../specification.js";
 
 /** What runs a workload. */
@@ -22,17 +28,17 @@ export interface Ran extends Pick<Sample, "steps" | "accuracies"> {
 export interface Surroundings {
   /** Of the processes that share the run; where there are several this is the first. */
   readonly communicator?: Communicator;
-  /** How a GPU's libraries are opened. */
-  readonly files?: LibraryFiles;
+  /** How a GPU computes. */
+  readonly cuda?: Pick<CudaBackendOptions, "files" | "routes" | "compileCache">;
 }
 
 /** Where a contestant computes; a training of several threads or processes is shared by as many ranks. */
-export function backendOf(spec: ContestantSpec, { communicator, files }: Surroundings = {}): Backend {
+export function backendOf(spec: ContestantSpec, { communicator, cuda }: Surroundings = {}): Backend {
   return spec.device === "cuda"
     ? cudaBackend({
         environment: process.env,
         precision: spec.precision === "tf32" ? "tf32" : "float32",
-        ...(files && { files }),
+        ...cuda,
       })
     : cpuBackend({
         gemm: spec.gemm ?? "auto",

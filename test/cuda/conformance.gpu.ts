@@ -1,5 +1,5 @@
 /** The conformance suite on a GPU, products and convolutions by libraries. */
 import { conformance } from "../backends/conformance.js";
-import { gpu } from "./gpu.js";
+import { gpuByLibraries } from "./gpu.js";
 
-conformance("cuda", () => gpu());
+conformance("cuda by libraries", () => gpuByLibraries());
