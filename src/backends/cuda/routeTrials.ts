@@ -3,7 +3,6 @@
  * some times. Its operands are zeros; no time depends on them.
  */
 import { SlalomError } from "../../base/errors.js";
-import type { CudaDevice } from "./device.js";
 import type { DeviceContext, Handle } from "./driver.js";
 import { type RankStream, StepGraphs } from "./graphs.js";
 import { Handles } from "./handles.js";
@@ -12,7 +11,11 @@ import { type LoneKernels, type OwnKernels, ownKernelsFor } from "./loneKernels.
 import { layoutOf } from "./memory.js";
 import { surroundingsIn, takeStreams } from "./surroundings.js";
 
-export type TrialDevice = Pick<CudaDevice, "context" | "compile">;
+export interface TrialDevice {
+  readonly context: DeviceContext;
+  /** The device's code for a source. */
+  readonly compile: (source: string, program: string) => Uint8Array;
+}
 
 /** Of the routes of one kernel, by name. */
 export interface RouteTimes {
