@@ -8,3 +8,4 @@ products("cuda by libraries", "bfloat16", () => gpuByLibraries());
 products("cuda without libraries", "float32", () => gpuAlone());
 products("cuda without libraries", "tf32", () => gpuAlone({ precision: "tf32" }));
 products("cuda without libraries", "bfloat16", () => gpuAlone());
+products("cuda without libraries", "tf32", () => gpuAlone({ precision: "tf32" }));

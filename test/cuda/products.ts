@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import type { TypedArray } from "../../src/base/dtype.js";
 import { type HostTensor, sizeOf } from "../../src/base/shape.js";
 import type { Backend } from "../../src/compile/backend.js";
+import type { Program } from "../../src/compile/program.js";
 import {
   type ConvolutionOptions,
   conv2d,
@@ -65,37 +66,42 @@ const convolutions: readonly {
   { title: "groups", x: [2, 8, 8, 6], w: [6, 3, 3, 2], options: { groups: 3, padding: "same" } },
 ];
 
+/** Products and convolutions, each with the gradients by both operands. */
+export const comparisons: readonly Comparison[] = [
+  ...matrices.map(
+    ({ title, a, b }): Comparison => ({
+      title: `${title}, a ${a.join("x")} b ${b.join("x")}`,
+      shapes: [a, b, [...a.slice(0, -1), b[b.length - 1]]],
+      terms: Math.max(a[a.length - 1], a[a.length - 2], b[b.length - 1]),
+      build: ([left, right, along]) => {
+        const product = matmul(left, right);
+        return [product, ...grad(sum(mul(product, along)), [left, right])];
+      },
+    }),
+  ),
+  ...convolutions.map(({ title, x, w, options }): Comparison => {
+    const y = conv2d(variable("x", x), variable("w", w), options).shape;
+    const [images, rows, columns, filters] = y;
+    return {
+      title: `convolution: ${title}`,
+      shapes: [x, w, y],
+      terms: Math.max(sizeOf(w.slice(1)), sizeOf(w.slice(1, 3)) * filters, images * rows * columns),
+      build: ([image, filter, along]) => {
+        const result = conv2d(image, filter, options);
+        return [result, ...grad(sum(mul(result, along)), [image, filter])];
+      },
+    };
+  }),
+];
+
 /** All tests of one backend and precision; `make` is called once. */
 export function products(name: string, precision: Precision, make: () => Backend): void {
   describe(`${name}: products in ${precision}`, () => {
     const backend = make();
 
-    test.each(matrices)("$title, a $a b $b, and both gradients", ({ a, b }) => {
-      const y = [...a.slice(0, -1), b[b.length - 1]];
-      const terms = Math.max(a[a.length - 1], a[a.length - 2], b[b.length - 1]);
-      compare(backend, precision, {
-        shapes: [a, b, y],
-        terms,
-        build: ([left, right, along]) => {
-          const product = matmul(left, right);
-          return [product, ...grad(sum(mul(product, along)), [left, right])];
-        },
-      });
-    });
-
-    test.each(convolutions)("convolution: $title, and both gradients", ({ x, w, options }) => {
-      const y = conv2d(variable("x", x), variable("w", w), options).shape;
-      const [images, rows, columns, filters] = y;
-      const terms = Math.max(sizeOf(w.slice(1)), sizeOf(w.slice(1, 3)) * filters, images * rows * columns);
-      compare(backend, precision, {
-        shapes: [x, w, y],
-        terms,
-        build: ([image, filter, along]) => {
-          const result = conv2d(image, filter, options);
-          return [result, ...grad(sum(mul(result, along)), [image, filter])];
-        },
-      });
-    });
+    test.each(comparisons)("$title, and both gradients", (comparison) =>
+      compareProducts(backend, precision, comparison),
+    );
 
     test("gradients of 1e-30 are as large as in float32: float16 would make them 0", () => {
       // Half of float16's least number, below which it rounds to 0.
@@ -123,14 +129,23 @@ export function products(name: string, precision: Precision, make: () => Backend
 }
 
 interface Comparison {
+  readonly title: string;
   readonly shapes: readonly (readonly number[])[];
   /** Most products that are added for one element. */
   readonly terms: number;
   build(inputs: readonly Tensor[]): readonly Tensor[];
 }
 
-function compare(backend: Backend, precision: Precision, { shapes, terms, build }: Comparison): void {
-  const variables = shapes.map((shape, i) => variable(`v${i}`, shape));
+/** What a comparison runs. */
+export function comparedProgram({ shapes, build }: Comparison, precision: Precision): Program {
+  const variables = variablesOf(shapes);
+  return programOf(variables, inPrecision(build(variables), precision));
+}
+
+/** Random inputs through a program of `comparedProgram`: the backend's outputs are near those of plain loops. */
+export function compareProducts(backend: Backend, precision: Precision, comparison: Comparison): void {
+  const { shapes, terms, build } = comparison;
+  const variables = variablesOf(shapes);
   const next = unitsFrom(shapes.flat().reduce((hash, extent) => (hash * 31 + extent) % 65_521, 7));
   const inputs = shapes.map((shape) => host(shape, next));
   const outputs = inPrecision(build(variables), precision);
@@ -151,6 +166,9 @@ function compare(backend: Backend, precision: Precision, { shapes, terms, build 
   });
 }
 
+const variablesOf = (shapes: Comparison["shapes"]): Tensor[] =>
+  shapes.map((shape, i) => variable(`v${i}`, shape));
+
 const inPrecision = (outputs: readonly Tensor[], precision: Precision): readonly Tensor[] =>
   precision === "bfloat16" ? withProductPrecision(outputs, "bfloat16") : outputs;
 
@@ -167,20 +185,22 @@ const evaluated = (
 ): TypedArray[] =>
   evaluate(outputs, new Map(variables.map((one, i) => [one, inputs[i]]))).map(({ data }) => data);
 
+const programOf = (variables: readonly Tensor[], outputs: readonly Tensor[]): Program => ({
+  name: "products",
+  variables: Object.fromEntries(variables.map((one, i) => [`v${i}`, one])),
+  entries: {
+    go: { updates: {}, traces: Object.fromEntries(outputs.map((output, i) => [`o${i}`, output])) },
+  },
+  traceCapacity: 1,
+});
+
 function onBackend(
   backend: Backend,
   variables: readonly Tensor[],
   outputs: readonly Tensor[],
   inputs: readonly HostTensor[],
 ): TypedArray[] {
-  const executable = backend.compile({
-    name: "products",
-    variables: Object.fromEntries(variables.map((one, i) => [`v${i}`, one])),
-    entries: {
-      go: { updates: {}, traces: Object.fromEntries(outputs.map((output, i) => [`o${i}`, output])) },
-    },
-    traceCapacity: 1,
-  });
+  const executable = backend.compile(programOf(variables, outputs));
   for (const [i, { data }] of inputs.entries()) executable.write(`v${i}`, data);
   executable.run("go");
   const values = outputs.map((_, i) => executable.trace("go", `o${i}`));

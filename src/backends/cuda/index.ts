@@ -163,7 +163,7 @@ function foundBy(
     description: `cuda (${found.join(", ")})`,
     driver,
     devices,
-    emit: emitCuda,
+    emit: (plan, libraries) => emitCuda(plan, libraries, precision),
     ...(lt && { openProducts: () => cublasLtProducts(new CublasLt(lt), precision) }),
     ...(cudnn && { openConvolutions: () => cudnnConvolutions(new Cudnn(cudnn), precision) }),
     ...(isTimed && {

@@ -1,12 +1,17 @@
 /** Convolutions where no library makes them: products whose operands are read out of images and outputs as they lie. */
 import { stridesOf } from "../../../base/shape.js";
 import type { ConvolutionKernel, ConvolutionOperand } from "../../../compile/plan.js";
+import type { ProductPrecision } from "../products.js";
 import { cType } from "./cTypes.js";
 import { addressOf, type Memory, type Stage } from "./part.js";
-import { emitTiledProduct, type TiledProduct } from "./tiledProduct.js";
+import { emitTiledProduct, roundingOf, type TiledProduct, widthOf } from "./tiledProduct.js";
 
 /** Each lane and group is a product of its own; the group is the faster index of `batch`. */
-export function emitConvolution(kernel: ConvolutionKernel, memory: Memory): Stage[] {
+export function emitConvolution(
+  kernel: ConvolutionKernel,
+  memory: Memory,
+  precision: ProductPrecision,
+): Stage[] {
   const { computes, dtype, attributes, lanes, sizes, name } = kernel;
   const shape = [sizes.images, sizes.height, sizes.width, sizes.channels].join("x");
   const window = [sizes.filters, sizes.kernelHeight, sizes.kernelWidth].join("x");
@@ -15,7 +20,7 @@ export function emitConvolution(kernel: ConvolutionKernel, memory: Memory): Stag
       title: `${name} ${shape} * ${window}`,
       dtype,
       batches: lanes * attributes.groups,
-      rounded: attributes.precision === "bfloat16",
+      rounding: roundingOf(dtype, attributes.precision, precision),
       libraries: ["convolutions"],
       kernel,
       ...roles[computes](codeOf(kernel, memory)),
@@ -36,6 +41,8 @@ interface ConvolutionCode {
   readonly taps: number;
   readonly positions: number;
   readonly pixels: number;
+  /** Channels, filters and taps that one load or store takes. */
+  readonly widths: { readonly x: number; readonly y: number; readonly w: number };
   /** Declares `window`, `x`, `w`, `y` and `bias`: where the batch's own parts begin. */
   readonly declarations: readonly string[];
 }
@@ -65,6 +72,11 @@ function codeOf(kernel: ConvolutionKernel, memory: Memory): ConvolutionCode {
     taps,
     positions: sizes.images * sizes.outputHeight * sizes.outputWidth,
     pixels: sizes.images * sizes.height * sizes.width,
+    widths: {
+      x: widthOf(dtype, [channels, sizes.channels, kernel.x.laneStride]),
+      y: widthOf(dtype, [filters, sizes.filters, kernel.y.laneStride]),
+      w: widthOf(dtype, [channels, kernel.w.laneStride]),
+    },
     declarations: [
       `const unsigned group = batch % ${groups}u, lane = batch / ${groups}u;`,
       `const Window window = {${window.join(", ")}};`,
@@ -78,40 +90,42 @@ function codeOf(kernel: ConvolutionKernel, memory: Memory): ConvolutionCode {
 
 const roles: { readonly [R in ConvolutionKernel["computes"]]: (code: ConvolutionCode) => RoleOfProduct } = {
   /** [positions, taps] x [taps, filters] */
-  y: ({ kernel, type, filters, taps, positions, declarations }) => ({
+  y: ({ kernel, type, filters, taps, positions, widths, declarations }) => ({
     rows: positions,
     columns: filters,
     depth: taps,
     operands: [
       ...declarations,
-      `const PatchOperand<${type}, false> left = {x, window, ${positions}};`,
-      `const MatrixOperand<${type}, true> right = {w, ${filters}, ${taps}ll, 1ll};`,
+      `const PatchesByPosition<${type}, ${widths.x}> left = {{x, window, ${positions}}};`,
+      `const MatrixOperand<${type}, true, ${widths.w}> right = {w, ${filters}, ${taps}ll, 1ll};`,
     ].join("\n"),
-    result: `const OutputResult<${type}> result = {y, ${positions}, ${filters}, ${kernel.sizes.filters}ll, bias, ${kernel.relu}};`,
+    result: `const OutputResult<${type}, ${widths.y}> result = {{y, ${positions}, ${filters}, ${kernel.sizes.filters}ll, false}, bias, ${kernel.relu}};`,
+    ...(!kernel.bias && !kernel.relu && { divisible: divisibleImages(kernel, "y", [positions, filters]) }),
   }),
   /** [pixels, places filters] x [places filters, channels] */
-  x: ({ kernel, type, channels, filters, pixels, declarations }) => ({
+  x: ({ kernel, type, channels, filters, pixels, widths, declarations }) => ({
     rows: pixels,
     columns: channels,
     depth: kernel.sizes.kernelHeight * kernel.sizes.kernelWidth * filters,
     operands: [
       ...declarations,
-      `const SpreadOperand<${type}> left = {y, window, ${pixels}};`,
-      `const FilterOperand<${type}> right = {w, window};`,
+      `const SpreadOperand<${type}, ${widths.y}> left = {y, window, ${pixels}};`,
+      `const FilterOperand<${type}, ${widths.w}> right = {w, window};`,
     ].join("\n"),
-    result: `const MatrixResult<${type}> result = {x, ${pixels}, ${channels}, ${kernel.sizes.channels}ll, false};`,
+    result: `const MatrixResult<${type}, ${widths.x}> result = {x, ${pixels}, ${channels}, ${kernel.sizes.channels}ll, false};`,
+    divisible: divisibleImages(kernel, "x", [pixels, channels]),
   }),
   /** [filters, positions] x [positions, taps] */
-  w: ({ kernel, type, filters, taps, positions, declarations }) => ({
+  w: ({ kernel, type, filters, taps, positions, widths, declarations }) => ({
     rows: filters,
     columns: taps,
     depth: positions,
     operands: [
       ...declarations,
-      `const MatrixOperand<${type}, false> left = {y, ${filters}, 1ll, ${kernel.sizes.filters}ll};`,
-      `const PatchOperand<${type}, true> right = {x, window, ${taps}};`,
+      `const MatrixOperand<${type}, false, ${widths.y}> left = {y, ${filters}, 1ll, ${kernel.sizes.filters}ll};`,
+      `const PatchesByTap<${type}, ${widths.x}> right = {{x, window, ${taps}}};`,
     ].join("\n"),
-    result: `const MatrixResult<${type}> result = {w, ${filters}, ${taps}, ${taps}ll, false};`,
+    result: `const MatrixResult<${type}, ${widths.w}> result = {w, ${filters}, ${taps}, ${taps}ll, false};`,
     divisible: divisibleFilters(kernel, [kernel.lanes, kernel.attributes.groups, filters, taps]),
   }),
 };
@@ -124,4 +138,19 @@ const divisibleFilters = (
   name: `${name}, parts`,
   shape,
   place: { buffer: w.buffer, offset: 0, strides: [w.laneStride, ...stridesOf(shape).slice(1)] },
+});
+
+/** Where images or outputs belong: [lanes, groups, pixels, channels of a group], the channels of all groups side by side. */
+const divisibleImages = (
+  { name, lanes, attributes: { groups }, ...kernel }: ConvolutionKernel,
+  role: "x" | "y",
+  [pixels, channels]: readonly [number, number],
+): TiledProduct["divisible"] => ({
+  name: `${name}, parts`,
+  shape: [lanes, groups, pixels, channels],
+  place: {
+    buffer: kernel[role].buffer,
+    offset: 0,
+    strides: [kernel[role].laneStride, channels, groups * channels, 1],
+  },
 });

@@ -10,6 +10,7 @@ import { isUpdate } from "../../../compile/kernelEffects.js";
 import type { Kernel, Plan, PlanEntry } from "../../../compile/plan.js";
 import { wavesOf } from "../../../compile/waves.js";
 import type { CudaCall, CudaLibraries, CudaProgram } from "../commands.js";
+import type { ProductPrecision } from "../products.js";
 import { emitConvolution } from "./convolutions.js";
 import { deviceSource } from "./device/index.js";
 import { type EmittedLaunch, emitLaunch, type PartSequence } from "./launch.js";
@@ -31,10 +32,17 @@ export interface EmittedProgram extends CudaProgram {
 
 export type EmittedCommand = EmittedLaunch | CudaCall;
 
-/** @param plan for one rank */
-export function emitCuda(plan: Plan, libraries: CudaLibraries): EmittedProgram {
+/**
+ * @param plan for one rank
+ * @param precision of our own products of float32 that the plan does not round
+ */
+export function emitCuda(
+  plan: Plan,
+  libraries: CudaLibraries,
+  precision: ProductPrecision = "float32",
+): EmittedProgram {
   invariant(plan.ranks === 1, "a device runs the plan of one rank");
-  const emitter = new Emitter(plan, libraries);
+  const emitter = new Emitter(plan, libraries, precision);
   const entries = Object.entries(plan.entries).map(
     ([name, entry], i) =>
       [name, { commands: emitter.entry(`${name.replace(/\W/g, "_")}${i}`, entry) }] as const,
@@ -54,6 +62,7 @@ class Emitter {
   constructor(
     plan: Plan,
     private readonly libraries: CudaLibraries,
+    private readonly precision: ProductPrecision,
   ) {
     this.memory = new ScratchMemory(plan);
   }
@@ -69,7 +78,7 @@ class Emitter {
       ...entry.kernels.flatMap((kernel): Task[] => {
         const call = calls.get(kernel);
         if (call) return [taskOfCall(kernel, call)];
-        return tasksOfStages(emitKernel(kernel, this.memory), {
+        return tasksOfStages(emitKernel(kernel, this.memory, this.precision), {
           company: kernel.kind === "gemm" || kernel.kind === "convolution" ? "product" : "loop",
           updates: isUpdate(kernel, this.memory.buffers),
         });
@@ -114,16 +123,16 @@ class Emitter {
   }
 }
 
-function emitKernel(kernel: Kernel, memory: Memory): Stage[] {
+function emitKernel(kernel: Kernel, memory: Memory, precision: ProductPrecision): Stage[] {
   switch (kernel.kind) {
     case "loop":
       return emitLoop(kernel, memory);
     case "gemm":
-      return emitProduct(kernel, memory);
+      return emitProduct(kernel, memory, precision);
     case "scatterAdd":
       return emitScatterAdd(kernel, memory);
     case "convolution":
-      return emitConvolution(kernel, memory);
+      return emitConvolution(kernel, memory, precision);
     case "pool":
       return emitPool(kernel, memory);
     case "beginAllReduce":

@@ -5,7 +5,14 @@ import type { Kernel, PlanBuffer } from "../../../compile/plan.js";
 export const blockThreads = 256;
 
 /** Device functions beyond those that every program has. */
-export type DeviceLibrary = "folds" | "random" | "products" | "convolutions" | "pooling" | "scatter";
+export type DeviceLibrary =
+  | "folds"
+  | "random"
+  | "instructions"
+  | "products"
+  | "convolutions"
+  | "pooling"
+  | "scatter";
 
 /** Work that neither waits for other parts of its stage nor touches what they write. */
 export interface Part {

@@ -2,29 +2,28 @@
 
 import { sizeOf } from "../../../base/shape.js";
 import type { GemmKernel, GemmOperand } from "../../../compile/plan.js";
+import type { ProductPrecision } from "../products.js";
 import { cType } from "./cTypes.js";
 import { indexTypes, indicesFrom, position } from "./nest.js";
 import { addressOf, type Memory, type Stage } from "./part.js";
-import { emitTiledProduct } from "./tiledProduct.js";
+import { emitTiledProduct, roundingOf, widthOf } from "./tiledProduct.js";
 
-export function emitProduct(kernel: GemmKernel, memory: Memory): Stage[] {
-  const { dtype, m, n, k, a, b, c, batch, accumulate, precision, name } = kernel;
+export function emitProduct(kernel: GemmKernel, memory: Memory, precision: ProductPrecision): Stage[] {
+  const { dtype, m, n, k, a, b, c, batch, accumulate, name } = kernel;
   const type = cType[dtype];
   const variables = batch.map((_, d) => `n${d}`);
   const dimensions = batch.map((steps, d) => ({ variable: variables[d], steps, step: 1 }));
   const from = (operand: GemmOperand, as: string): string =>
     `${addressOf(memory.buffers[operand.buffer], as)} + ${position(operand.offset, operand.batchStrides, variables)}`;
-  const operand = (
-    name: string,
-    { leading, transposed, ...place }: GemmOperand,
-    free: number,
-    isLeft: boolean,
-  ) => {
+  /** @param side by side elements of a line */
+  const width = ({ offset, leading, batchStrides }: GemmOperand, side: number): number =>
+    widthOf(dtype, [side, offset, leading, ...batchStrides]);
+  const operand = (name: string, matrix: GemmOperand, free: number, isLeft: boolean) => {
     // A is stored [m, k], B [k, n]: the depth is the contiguous index of A, and of a transposed B.
-    const depthFirst = isLeft !== transposed;
-    const strides = depthFirst ? `${leading}ll, 1ll` : `1ll, ${leading}ll`;
-    const base = from({ leading, transposed, ...place }, `const ${type}`);
-    return `const MatrixOperand<${type}, ${depthFirst}> ${name} = {${base}, ${free}, ${strides}};`;
+    const depthFirst = isLeft !== matrix.transposed;
+    const strides = depthFirst ? `${matrix.leading}ll, 1ll` : `1ll, ${matrix.leading}ll`;
+    const kind = `MatrixOperand<${type}, ${depthFirst}, ${width(matrix, depthFirst ? k : free)}>`;
+    return `const ${kind} ${name} = {${from(matrix, `const ${type}`)}, ${free}, ${strides}};`;
   };
   return emitTiledProduct(
     {
@@ -34,13 +33,13 @@ export function emitProduct(kernel: GemmKernel, memory: Memory): Stage[] {
       columns: n,
       depth: k,
       batches: sizeOf(batch),
-      rounded: precision === "bfloat16",
+      rounding: roundingOf(dtype, kernel.precision, precision),
       operands: [
         ...indicesFrom("batch", dimensions, indexTypes(true)),
         operand("left", a, m, true),
         operand("right", b, n, false),
       ].join("\n"),
-      result: `const MatrixResult<${type}> result = {${from(c, type)}, ${m}, ${n}, ${c.leading}ll, ${accumulate}};`,
+      result: `const MatrixResult<${type}, ${width(c, n)}> result = {${from(c, type)}, ${m}, ${n}, ${c.leading}ll, ${accumulate}};`,
       ...(!accumulate && {
         divisible: {
           name: "dot, parts",

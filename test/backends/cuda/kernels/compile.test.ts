@@ -79,20 +79,38 @@ describe.skipIf(compilerPaths.length === 0)(`emitted CUDA C under NVRTC${missing
     },
   );
 
+  test.each(compilerPaths)("%s multiplies by tensor cores and copies on the side from 8.0 on", (path) => {
+    const { source } = emitCuda(planProgram(regressionProgram()), withoutLibraries, "tf32");
+    const compiler = openNvrtc(path);
+    const assembly = (architecture: number): string =>
+      new TextDecoder().decode(compiler.compile(source, { kind: "ptx", architecture }, "program"));
+    for (const instruction of ["mma.sync.aligned.m16n8k8.row.col.f32.tf32", "cp.async.cg.shared.global"]) {
+      expect(assembly(80)).toContain(instruction);
+      expect(assembly(75)).not.toContain(instruction);
+    }
+  });
+
   test.each(compilerPaths)("%s keeps what exercise 3 runs in registers", { timeout: 600_000 }, (path) => {
     const compiler = openNvrtc(path);
-    const { source, entries } = emitCuda(
-      planProgram(exercise3Program(50, 1), { waves: true }),
-      withoutLibraries,
-    );
-    for (const architecture of architecturesOf(compiler)) {
-      const found = compiler.resources(source, architecture, "exercise3");
-      expect(found.size).toBe(Object.values(entries).flatMap(({ commands }) => commands).length);
-      for (const [name, { registers, spillBytes, staticSharedBytes }] of found) {
-        // Blocks of 256 threads: two of them are at once on a multiprocessor.
-        expect(registers, name).toBeLessThanOrEqual(168);
-        expect(spillBytes, name).toBeLessThanOrEqual(64);
-        expect(staticSharedBytes, name).toBe(0);
+    for (const [precision, program] of [
+      ["float32", exercise3Program(50, 1)],
+      ["tf32", exercise3Program(50, 1)],
+      ["float32", exercise3Program(50, 1, "bfloat16")],
+    ] as const) {
+      const { source, entries } = emitCuda(
+        planProgram(program, { waves: true }),
+        withoutLibraries,
+        precision,
+      );
+      for (const architecture of architecturesOf(compiler)) {
+        const found = compiler.resources(source, architecture, "exercise3");
+        expect(found.size).toBe(Object.values(entries).flatMap(({ commands }) => commands).length);
+        for (const [name, { registers, spillBytes, staticSharedBytes }] of found) {
+          // Blocks of 256 threads: two of them are at once on a multiprocessor.
+          expect(registers, name).toBeLessThanOrEqual(128);
+          expect(spillBytes, name).toBe(0);
+          expect(staticSharedBytes, name).toBe(0);
+        }
       }
     }
   });

@@ -12,6 +12,7 @@ import { type CudaBackend, cudaBackendOn, type FoundRanks } from "../../../../sr
 import type { CudaLibraries, CudaProgram } from "../../../../src/backends/cuda/commands.js";
 import { deviceSource } from "../../../../src/backends/cuda/kernels/device/index.js";
 import { emitCuda, kernelsMark } from "../../../../src/backends/cuda/kernels/index.js";
+import type { ProductPrecision } from "../../../../src/backends/cuda/products.js";
 import { nullBackend } from "../../../../src/backends/null/index.js";
 import { referenceBackend } from "../../../../src/backends/reference/index.js";
 import { unknownName } from "../../../../src/base/errors.js";
@@ -31,10 +32,11 @@ export function missingCompiler(): string | undefined {
 /** Every kernel is one of ours. */
 export const withoutLibraries: CudaLibraries = { products: () => false, convolutions: () => false };
 
+const libraries = ["folds", "random", "products", "convolutions", "pooling", "scatter"] as const;
 /** Functions of every library, once. */
-export const allDeviceFunctions = deviceSource(
-  new Set(["folds", "random", "products", "convolutions", "pooling", "scatter"] as const),
-);
+export const allDeviceFunctions = deviceSource(new Set(["instructions", ...libraries]));
+/** Without those that are PTX, which the header has. */
+const functionsInC = deviceSource(new Set(libraries));
 
 /** The kernels of a program without the device functions that all programs share, under names of its own. */
 export function kernelsAlone({ source }: Pick<CudaProgram, "source">, prefix: string): string {
@@ -50,7 +52,10 @@ export class Emulation {
   private libraries: { readonly library: NativeLibrary; readonly run: NativeFunction }[] = [];
   private folder: string | undefined;
 
-  constructor(private readonly check: (program: CudaProgram, plan: Plan) => void) {}
+  constructor(
+    private readonly check: (program: CudaProgram, plan: Plan) => void,
+    private readonly options: EmulatedGpu = {},
+  ) {}
 
   /**
    * Emits what it is given, and checks that. One rank computes as `reference` does; what is trained on several gives
@@ -68,10 +73,13 @@ export class Emulation {
   }
 
   add(program: Program): CudaProgram {
-    const plan = planProgram(program, { processes: program.ranks ?? 1, waves: true });
+    return this.addPlan(planProgram(program, { processes: program.ranks ?? 1, waves: true }));
+  }
+
+  addPlan(plan: Plan): CudaProgram {
     const ofRanks = Array.from({ length: plan.processes }, (_, rank) => {
       const own = planForRank(plan, 0, rank);
-      const cuda = emitCuda(own, withoutLibraries);
+      const cuda = this.emit(own);
       this.check(cuda, own);
       this.addProgram(cuda);
       return cuda;
@@ -101,12 +109,13 @@ export class Emulation {
           return `namespace ${name} {\n${kernelsAlone(program, name)}}\n`;
         });
       const path = join(folder, `unit${unit}`);
-      writeFileSync(`${path}.cpp`, [`#include "${header}"`, allDeviceFunctions, ...programs].join("\n"));
+      writeFileSync(`${path}.cpp`, [`#include "${header}"`, functionsInC, ...programs].join("\n"));
       return path;
     });
     const waiting = [...units];
     const worker = async (): Promise<void> => {
-      for (let path = waiting.shift(); path; path = waiting.shift()) await compileUnit(path);
+      for (let path = waiting.shift(); path; path = waiting.shift())
+        await compileUnit(path, this.options.architecture);
     };
     await Promise.all([worker(), worker()]);
     this.libraries = units.map((path) => {
@@ -130,7 +139,7 @@ export class Emulation {
           return new TextEncoder().encode(`${number}`);
         },
       })),
-      emit: emitCuda,
+      emit: this.emit,
       ...(options.ranks && { ranks: options.ranks }),
     });
   }
@@ -147,6 +156,9 @@ export class Emulation {
   release(): void {
     if (this.folder) rmSync(this.folder, { recursive: true, force: true });
   }
+
+  private readonly emit = (plan: Plan): CudaProgram =>
+    emitCuda(plan, withoutLibraries, this.options.precision);
 
   private addProgram(program: CudaProgram): void {
     if (this.numbers.has(program.source)) return;
@@ -174,6 +186,13 @@ export class Emulation {
   }
 }
 
+export interface EmulatedGpu {
+  /** Of NVRTC, as 70 for compute capability 7.0; default 80. */
+  readonly architecture?: number;
+  /** Of products of float32; default "float32". */
+  readonly precision?: ProductPrecision;
+}
+
 export interface EmulatedOptions {
   readonly driver?: FakeDriver;
   readonly ranks?: FoundRanks;
@@ -184,8 +203,9 @@ const programsOfUnit = 250;
 const mostArguments = 9;
 const alignment = 256;
 
-function compileUnit(path: string): Promise<void> {
+function compileUnit(path: string, architecture = 80): Promise<void> {
   const options = [
+    `-D__CUDA_ARCH__=${architecture}0`,
     "-std=c++17",
     "-O0",
     "-ffp-contract=off",

@@ -3,15 +3,19 @@ import type { DeviceLibrary } from "../part.js";
 import { arithmetic } from "./arithmetic.js";
 import { convolutions } from "./convolutions.js";
 import { folds } from "./folds.js";
+import { instructions } from "./instructions.js";
+import { matrices } from "./matrices.js";
 import { pooling } from "./pooling.js";
 import { products } from "./products.js";
 import { random } from "./random.js";
 import { scatter } from "./scatter.js";
+import { tileCopies } from "./tileCopies.js";
 
 const libraries: { readonly [L in DeviceLibrary]: string } = {
   folds,
   random,
-  products,
+  instructions,
+  products: [matrices, tileCopies, products].join(""),
   convolutions,
   pooling,
   scatter,

@@ -1,117 +1,220 @@
 /**
- * Device functions of matrix products: tiles of both operands in shared memory, a small block of the result in each
- * thread's registers. Operands are functions of (free index, depth), so that the patches of a convolution are a matrix too.
+ * Device functions of matrix products: tiles of both operands in shared memory, several on their way while one is
+ * multiplied, and a small block of the result in each thread's registers. Ordinary cores multiply what is not rounded,
+ * tensor cores what is, from compute capability 8.0 on.
  */
 export const products = `
-// What is rounded to bfloat16 before it is multiplied: nearest, ties to even; NaN stays NaN.
-__device__ __forceinline__ float bfloat16Of(float x) {
-  const unsigned bits = __float_as_uint(x);
-  return x == x ? __uint_as_float((bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u) : x;
-}
-__device__ __forceinline__ double bfloat16Of(double x) { return x; }
+// What becomes of float32 before it is multiplied. Before 8.0 nothing is rounded to TF32.
+enum class Rounding { none, bfloat16, tf32 };
 
-// A matrix in memory by the strides of its two indices.
-template <typename T, bool DEPTH_FIRST> struct MatrixOperand {
-  // Neighbouring threads read neighbouring depths rather than neighbouring free indices.
-  static constexpr bool depthFirst = DEPTH_FIRST;
-  const T* base;
-  int extent;
-  long long freeStride, depthStride;
-  __device__ __forceinline__ T operator()(int free, int depth) const {
-    return free < extent ? base[free * freeStride + depth * depthStride] : T(0);
-  }
-};
-
-template <typename T> struct MatrixResult {
-  T* base;
-  int rows, columns;
-  long long rowStride;
-  bool accumulates;
-  __device__ __forceinline__ void operator()(int row, int column, T value) const {
-    if (row >= rows || column >= columns) return;
-    T* const at = base + row * rowStride + column;
-    *at = accumulates ? *at + value : value;
-  }
-};
-
-// A thread's part of the elements of one tile, on their way from memory to shared memory.
-template <typename T, int EXTENT, int DEPTH, bool ROUNDED, typename Operand> struct TileLoad {
-  static constexpr int count = EXTENT * DEPTH / 256;
-  // Lines are aligned for wide loads; neighbouring depths lie in different banks.
-  static constexpr int line = EXTENT + 16 / sizeof(T);
-  T values[count];
-  static __device__ __forceinline__ int freeOf(int e) { return Operand::depthFirst ? e / DEPTH : e % EXTENT; }
-  static __device__ __forceinline__ int depthOf(int e) { return Operand::depthFirst ? e % DEPTH : e / EXTENT; }
-  __device__ __forceinline__ void read(const Operand& operand, int free, int depth, int end) {
-    #pragma unroll
-    for (int i = 0; i < count; i++) {
-      const int e = threadIdx.x + 256 * i;
-      const T value = depth + depthOf(e) < end ? operand(free + freeOf(e), depth + depthOf(e)) : T(0);
-      values[i] = ROUNDED ? bfloat16Of(value) : value;
-    }
-  }
-  __device__ __forceinline__ void write(T* tile) const {
-    #pragma unroll
-    for (int i = 0; i < count; i++) {
-      const int e = threadIdx.x + 256 * i;
-      tile[depthOf(e) * line + freeOf(e)] = values[i];
-    }
-  }
-};
-
-// Rows ROWS and columns COLUMNS of a product from (row, column) on, over depths from \`start\` to \`end\`. While a tile is
-// multiplied the next one is on its way.
-template <typename T, int ROWS, int COLUMNS, int DEPTH, bool ROUNDED, typename Left, typename Right, typename Result>
-__device__ __forceinline__ void multiplyTile(const Left& left, const Right& right, const Result& result, int row,
-                                             int column, int start, int end) {
-  typedef TileLoad<T, ROWS, DEPTH, ROUNDED, Left> LeftLoad;
-  typedef TileLoad<T, COLUMNS, DEPTH, ROUNDED, Right> RightLoad;
-  constexpr int perRow = ROWS / 16, perColumn = COLUMNS / 16, wide = 16 / sizeof(T);
-  // Elements that one load from shared memory brings; a thread has groups of them, 16 threads' groups apart.
-  constexpr int rowGroup = perRow < wide ? perRow : wide, columnGroup = perColumn < wide ? perColumn : wide;
-  T* const a = reinterpret_cast<T*>(shared);
-  T* const b = a + DEPTH * LeftLoad::line;
-  const int down = threadIdx.x / 16, across = threadIdx.x % 16;
+// Each thread multiplies by itself: rows and columns of the tile in groups, 16 threads' groups apart.
+template <typename T, int ROWS, int COLUMNS, int DEPTH> struct ThreadTile {
+  typedef DepthLines<T, ROWS, DEPTH> Left;
+  typedef DepthLines<T, COLUMNS, DEPTH> Right;
+  static constexpr int perRow = ROWS / 16, perColumn = COLUMNS / 16, wide = 16 / sizeof(T);
+  // Elements that one load from shared memory brings.
+  static constexpr int rowGroup = perRow < wide ? perRow : wide, columnGroup = perColumn < wide ? perColumn : wide;
+  struct Operands {
+    Lanes<T, rowGroup> x[perRow / rowGroup];
+    Lanes<T, columnGroup> y[perColumn / columnGroup];
+  };
   T sums[perRow][perColumn];
-  #pragma unroll
-  for (int i = 0; i < perRow; i++)
+
+  // A warp has 4 by 8 threads of 16 by 16.
+  static __device__ __forceinline__ int down() { return threadIdx.x / 64 * 4 + threadIdx.x % 32 / 8; }
+  static __device__ __forceinline__ int across() { return threadIdx.x / 32 % 2 * 8 + threadIdx.x % 8; }
+  static __device__ __forceinline__ Operands load(const T* left, const T* right, int depth) {
+    Operands operands;
     #pragma unroll
-    for (int j = 0; j < perColumn; j++) sums[i][j] = T(0);
-  LeftLoad leftLoad;
-  RightLoad rightLoad;
-  leftLoad.read(left, row, start, end);
-  rightLoad.read(right, column, start, end);
-  for (int depth = start; depth < end; depth += DEPTH) {
-    leftLoad.write(a);
-    rightLoad.write(b);
-    __syncthreads();
-    if (depth + DEPTH < end) {
-      leftLoad.read(left, row, depth + DEPTH, end);
-      rightLoad.read(right, column, depth + DEPTH, end);
-    }
+    for (int i = 0; i < perRow / rowGroup; i++)
+      operands.x[i] = loadLanes<rowGroup>(left + Left::at((16 * i + down()) * rowGroup, depth));
     #pragma unroll
-    for (int d = 0; d < DEPTH; d++) {
-      Lanes<T, rowGroup> x[perRow / rowGroup];
-      Lanes<T, columnGroup> y[perColumn / columnGroup];
+    for (int j = 0; j < perColumn / columnGroup; j++)
+      operands.y[j] = loadLanes<columnGroup>(right + Right::at((16 * j + across()) * columnGroup, depth));
+    return operands;
+  }
+  __device__ __forceinline__ ThreadTile() {
+    #pragma unroll
+    for (int i = 0; i < perRow; i++)
       #pragma unroll
-      for (int i = 0; i < perRow / rowGroup; i++)
-        x[i] = loadLanes<rowGroup>(a + d * LeftLoad::line + (16 * i + down) * rowGroup);
-      #pragma unroll
-      for (int j = 0; j < perColumn / columnGroup; j++)
-        y[j] = loadLanes<columnGroup>(b + d * RightLoad::line + (16 * j + across) * columnGroup);
+      for (int j = 0; j < perColumn; j++) sums[i][j] = T(0);
+  }
+  // The operands of a depth are loaded while those of the one before are multiplied.
+  __device__ __forceinline__ void multiply(const T* left, const T* right) {
+    Operands operands = load(left, right, 0);
+    #pragma unroll
+    for (int depth = 0; depth < DEPTH; depth++) {
+      const Operands next = load(left, right, depth + 1 < DEPTH ? depth + 1 : depth);
       #pragma unroll
       for (int i = 0; i < perRow; i++)
         #pragma unroll
         for (int j = 0; j < perColumn; j++)
-          sums[i][j] += x[i / rowGroup].at[i % rowGroup] * y[j / columnGroup].at[j % columnGroup];
+          sums[i][j] += operands.x[i / rowGroup].at[i % rowGroup] * operands.y[j / columnGroup].at[j % columnGroup];
+      operands = next;
     }
-    __syncthreads();
   }
-  #pragma unroll
-  for (int i = 0; i < perRow; i++)
+  template <typename Result> __device__ __forceinline__ void store(const Result& result, int row, int column) const {
     #pragma unroll
-    for (int j = 0; j < perColumn; j++)
-      result(row + (16 * (i / rowGroup) + down) * rowGroup + i % rowGroup,
-             column + (16 * (j / columnGroup) + across) * columnGroup + j % columnGroup, sums[i][j]);
+    for (int i = 0; i < perRow; i++)
+      #pragma unroll
+      for (int j = 0; j < perColumn / columnGroup; j++) {
+        Lanes<T, columnGroup> values;
+        #pragma unroll
+        for (int n = 0; n < columnGroup; n++) values.at[n] = sums[i][j * columnGroup + n];
+        result(row + (16 * (i / rowGroup) + down()) * rowGroup + i % rowGroup,
+               column + (16 * j + across()) * columnGroup, values);
+      }
+  }
+};
+
+#if __CUDA_ARCH__ >= 800
+// What a thread holds of 16 depths of a row or column, as the instructions take it.
+template <Rounding ROUNDING> struct Fragment;
+template <> struct Fragment<Rounding::bfloat16> {
+  unsigned pairs[2];
+  __device__ __forceinline__ void round(const Lanes<float, 4>& values) {
+    pairs[0] = bfloat16Pair(values.at[0], values.at[1]);
+    pairs[1] = bfloat16Pair(values.at[2], values.at[3]);
+  }
+  static __device__ __forceinline__ void multiply(float (&sums)[4], const Fragment& upper, const Fragment& lower,
+                                                  const Fragment& right) {
+    const unsigned a[4] = {upper.pairs[0], lower.pairs[0], upper.pairs[1], lower.pairs[1]};
+    multiplyBfloat16(sums, a, right.pairs);
+  }
+};
+template <> struct Fragment<Rounding::tf32> {
+  unsigned numbers[4];
+  __device__ __forceinline__ void round(const Lanes<float, 4>& values) {
+    #pragma unroll
+    for (int i = 0; i < 4; i++) numbers[i] = tf32Of(values.at[i]);
+  }
+  static __device__ __forceinline__ void multiply(float (&sums)[4], const Fragment& upper, const Fragment& lower,
+                                                  const Fragment& right) {
+    #pragma unroll
+    for (int i = 0; i < 4; i += 2) {
+      const unsigned a[4] = {upper.numbers[i], lower.numbers[i], upper.numbers[i + 1], lower.numbers[i + 1]};
+      const unsigned b[2] = {right.numbers[i], right.numbers[i + 1]};
+      multiplyTf32(sums, a, b);
+    }
+  }
+};
+
+// Warps multiply by tensor cores, each a part of the tile, 16 rows by 8 columns at a time.
+template <Rounding ROUNDING, int ROWS, int COLUMNS, int DEPTH, bool LEFT_DEPTH_FIRST, bool RIGHT_DEPTH_FIRST>
+struct WarpTile {
+  typedef WarpLines<ROWS, DEPTH, LEFT_DEPTH_FIRST> Left;
+  typedef WarpLines<COLUMNS, DEPTH, RIGHT_DEPTH_FIRST> Right;
+  static constexpr int warpsDown = ROWS > COLUMNS ? 4 : ROWS > 16 ? 2 : 1, warpsAcross = 8 / warpsDown;
+  static constexpr int rows = ROWS / warpsDown, columns = COLUMNS / warpsAcross;
+  float sums[rows / 16][columns / 8][4];
+
+  static __device__ __forceinline__ int firstRow() {
+    return threadIdx.x / 32 / warpsAcross * rows + threadIdx.x % 32 / 4;
+  }
+  static __device__ __forceinline__ int firstColumn() { return threadIdx.x / 32 % warpsAcross * columns; }
+  __device__ __forceinline__ WarpTile() {
+    #pragma unroll
+    for (int i = 0; i < rows / 16; i++)
+      #pragma unroll
+      for (int j = 0; j < columns / 8; j++)
+        #pragma unroll
+        for (int n = 0; n < 4; n++) sums[i][j][n] = 0.0f;
+  }
+  __device__ __forceinline__ void multiply(const float* left, const float* right) {
+    const int t = threadIdx.x % 4, column = firstColumn() + threadIdx.x % 32 / 4;
+    #pragma unroll
+    for (int group = 0; group < DEPTH / 16; group++) {
+      Fragment<ROUNDING> x[rows / 8], y[columns / 8];
+      #pragma unroll
+      for (int i = 0; i < rows / 8; i++) x[i].round(Left::fragment(left, firstRow() + 8 * i, group, t));
+      #pragma unroll
+      for (int j = 0; j < columns / 8; j++) y[j].round(Right::fragment(right, column + 8 * j, group, t));
+      #pragma unroll
+      for (int i = 0; i < rows / 16; i++)
+        #pragma unroll
+        for (int j = 0; j < columns / 8; j++)
+          Fragment<ROUNDING>::multiply(sums[i][j], x[2 * i], x[2 * i + 1], y[j]);
+    }
+  }
+  template <typename Result> __device__ __forceinline__ void store(const Result& result, int row, int column) const {
+    #pragma unroll
+    for (int i = 0; i < rows / 16; i++)
+      #pragma unroll
+      for (int j = 0; j < columns / 8; j++)
+        #pragma unroll
+        for (int half = 0; half < 2; half++)
+          result(row + firstRow() + 16 * i + 8 * half, column + firstColumn() + 8 * j + threadIdx.x % 4 * 2,
+                 Lanes<float, 2>{{sums[i][j][2 * half], sums[i][j][2 * half + 1]}});
+  }
+};
+
+template <typename T, Rounding ROUNDING, int ROWS, int COLUMNS, int DEPTH, bool LEFT_DEPTH_FIRST, bool RIGHT_DEPTH_FIRST>
+struct TileProduct : WarpTile<ROUNDING, ROWS, COLUMNS, DEPTH, LEFT_DEPTH_FIRST, RIGHT_DEPTH_FIRST> {};
+template <typename T, int ROWS, int COLUMNS, int DEPTH, bool LEFT_DEPTH_FIRST, bool RIGHT_DEPTH_FIRST>
+struct TileProduct<T, Rounding::none, ROWS, COLUMNS, DEPTH, LEFT_DEPTH_FIRST, RIGHT_DEPTH_FIRST>
+    : ThreadTile<T, ROWS, COLUMNS, DEPTH> {};
+#else
+template <typename T, Rounding ROUNDING, int ROWS, int COLUMNS, int DEPTH, bool LEFT_DEPTH_FIRST, bool RIGHT_DEPTH_FIRST>
+struct TileProduct : ThreadTile<T, ROWS, COLUMNS, DEPTH> {};
+#endif
+
+// Rows ROWS and columns COLUMNS of a product from (row, column) on, over depths from \`start\` to \`end\`; STAGES tiles of
+// both operands have room in shared memory.
+template <typename T, Rounding ROUNDING, int ROWS, int COLUMNS, int DEPTH, int STAGES, typename Left, typename Right,
+          typename Result>
+__device__ __forceinline__ void multiplyTile(const Left& left, const Right& right, const Result& result, int row,
+                                             int column, int start, int end) {
+  typedef TileProduct<T, ROUNDING, ROWS, COLUMNS, DEPTH, Left::depthFirst, Right::depthFirst> Tile;
+  typedef typename Tile::Left LeftLayout;
+  typedef typename Tile::Right RightLayout;
+  constexpr int size = LeftLayout::size + RightLayout::size;
+  T* const stages = reinterpret_cast<T*>(shared);
+  Tile tile;
+  TileCopy<T, Left, LeftLayout, ROWS, DEPTH> leftCopy(left, row);
+  TileCopy<T, Right, RightLayout, COLUMNS, DEPTH> rightCopy(right, column);
+#if __CUDA_ARCH__ >= 800
+  #pragma unroll
+  for (int stage = 0; stage < STAGES - 1; stage++) {
+    const int depth = start + stage * DEPTH;
+    if (depth < end) {
+      leftCopy.copy(left, stages + stage * size, depth, end);
+      rightCopy.copy(right, stages + stage * size + LeftLayout::size, depth, end);
+    }
+    endCopies();
+  }
+  int stage = 0, free = STAGES - 1;
+  for (int depth = start; depth < end; depth += DEPTH) {
+    waitForCopies<STAGES - 2>();
+    // All copies of this stage are there, and nobody reads the one before any more.
+    __syncthreads();
+    const int ahead = depth + (STAGES - 1) * DEPTH;
+    if (ahead < end) {
+      leftCopy.copy(left, stages + free * size, ahead, end);
+      rightCopy.copy(right, stages + free * size + LeftLayout::size, ahead, end);
+    }
+    endCopies();
+    tile.multiply(stages + stage * size, stages + stage * size + LeftLayout::size);
+    stage = stage + 1 == STAGES ? 0 : stage + 1;
+    free = free + 1 == STAGES ? 0 : free + 1;
+  }
+#else
+  constexpr bool rounds = ROUNDING == Rounding::bfloat16;
+  leftCopy.read(left, start, end);
+  rightCopy.read(right, start, end);
+  T* at = stages;
+  for (int depth = start; depth < end; depth += DEPTH) {
+    leftCopy.template write<rounds>(at);
+    rightCopy.template write<rounds>(at + LeftLayout::size);
+    // Nobody reads the other stage any more when all are here again.
+    __syncthreads();
+    if (depth + DEPTH < end) {
+      leftCopy.read(left, depth + DEPTH, end);
+      rightCopy.read(right, depth + DEPTH, end);
+    }
+    tile.multiply(at, at + LeftLayout::size);
+    at = at == stages ? stages + size : stages;
+  }
+#endif
+  tile.store(result, row, column);
 }
 `;
