@@ -61,7 +61,7 @@ export interface CudaExplainOptions {
 }
 
 export function explainCuda(plan: Plan, { gpu, precision, libraries }: CudaExplainOptions): CudaExplanation {
-  const program = emitCuda(plan, libraries ? allLibraries : noLibraries);
+  const program = emitCuda(plan, libraries ? allLibraries : noLibraries, precision);
   const counted = { ...plan, buffers: program.buffers };
   const explain = (command: EmittedCommand): CommandExplanation => {
     const kernels = kernelsOf(command);
@@ -74,8 +74,7 @@ export function explainCuda(plan: Plan, { gpu, precision, libraries }: CudaExpla
       memory: bytes / (gpu.bandwidthGBs * 1e9),
       arithmetic: sum(
         counts.map(
-          ({ flops }, i) =>
-            flops / rateOf(kernels[i], gpu, command.kind !== "launch" ? precision : undefined),
+          ({ flops }, i) => flops / rateOf(kernels[i], gpu, { precision, isOwn: command.kind === "launch" }),
         ),
       ),
     };
@@ -171,17 +170,20 @@ function nodesOfConvolution(kernel: ConvolutionKernel): number {
   );
 }
 
-/** Operations a second. @param precision how a library multiplies float32; absent: our own kernel does */
-function rateOf(kernel: Kernel, { tflops }: Gpu, precision: ProductPrecision | undefined): number {
+/** Operations a second. */
+function rateOf(
+  kernel: Kernel,
+  { tflops }: Gpu,
+  { precision, isOwn }: { readonly precision: ProductPrecision; readonly isOwn: boolean },
+): number {
   const { float32, float64, tf32 = float32, bfloat16 = float32 } = tflops;
   const tera = ((): number => {
     if (kernel.kind !== "gemm" && kernel.kind !== "convolution") return float32;
     if (kernel.dtype === "float64") return float64;
-    if (precision === undefined) return float32;
-    if (kernel.kind === "gemm" && kernel.precision === "bfloat16") return bfloat16;
+    const rounded = kernel.kind === "gemm" ? kernel.precision : kernel.attributes.precision;
     // cuDNN multiplies numbers that were rounded to bfloat16 as it does those of TF32.
-    const isRounded = kernel.kind === "convolution" && kernel.attributes.precision === "bfloat16";
-    return precision === "tf32" || isRounded ? tf32 : float32;
+    if (rounded === "bfloat16") return kernel.kind === "gemm" || isOwn ? bfloat16 : tf32;
+    return precision === "tf32" ? tf32 : float32;
   })();
   return tera * 1e12;
 }

@@ -92,14 +92,15 @@ describe("a command", () => {
     });
   });
 
-  test("multiplies at the rate of its precision; our own kernels at that of float32", () => {
+  test("multiplies at the rate of its precision, by a library and by our own kernels", () => {
     expect(productIn({ precision: "tf32" }).forecastS).toBeCloseTo(flops / 2e9, 12);
     // Its operands are rounded by kernels of ours.
     expect(productIn({}, "bfloat16")).toMatchObject({ nodes: 3, forecastS: flops / 4e9 });
-    expect(productIn({ libraries: false, precision: "tf32" })).toMatchObject({
-      command: "launch",
-      forecastS: flops / 1e9,
-    });
+    const own = (precision: CudaExplainOptions["precision"], ofPlan?: "bfloat16") =>
+      productIn({ libraries: false, precision }, ofPlan);
+    expect(own("float32")).toMatchObject({ command: "launch", forecastS: flops / 1e9 });
+    expect(own("tf32").forecastS).toBeCloseTo(flops / 2e9, 12);
+    expect(own("float32", "bfloat16").forecastS).toBeCloseTo(flops / 4e9, 12);
   });
 
   test("of lanes is a call of cuDNN for each", () => {
