@@ -50,7 +50,7 @@ const tiles: readonly Tile[] = [
 ];
 
 /** Into how many parts blocks divide the depth. */
-const divisions = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
+const divisions = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128];
 /** Depth below which dividing it costs more than it saves. */
 const leastDepth = 128;
 
@@ -92,7 +92,9 @@ const gpu = {
   rates: { float32: 128, float64: 64, bfloat16: 1024, tf32: 512 },
   sharedBytes: 128,
   /** From the second-level cache. */
-  copiedBytes: 64,
+  copiedBytes: 32,
+  /** To memory, or from there. */
+  storedBytes: 16,
   /** Beginning and ending a block, and beginning a kernel that adds up parts. */
   block: 1000,
   launch: 2500,
@@ -111,7 +113,7 @@ function cyclesOf(product: ProductSize, tiling: Tiling): number {
     gpu.block + Math.min(sliceDepth, roundedDepth(product, tiling)) * cyclesOfDepth(product, tiling);
   // Parts are written, and read again.
   const partBytes = 2 * slices * rows * columns * batches * bytesOf(dtype);
-  const ofParts = slices === 1 ? 0 : gpu.launch + partBytes / (gpu.copiedBytes * gpu.multiprocessors);
+  const ofParts = slices === 1 ? 0 : gpu.launch + partBytes / (gpu.storedBytes * gpu.multiprocessors);
   return rounds * ofBlock * (rounds === 1 ? gpu.alone : 1) + ofParts;
 }
 

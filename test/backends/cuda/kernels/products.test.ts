@@ -15,7 +15,7 @@ import { checkProgram } from "./structure.js";
 
 /** Sizes [products, rows, columns, depth] that are cut into tiles of every size, none of which they fill. */
 const sizes = [
-  [1, 7, 7, 35],
+  [1, 7, 7, 3],
   [3, 70, 3000, 3],
   [3, 33, 3000, 4],
   [3, 3000, 33, 5],
@@ -27,12 +27,15 @@ const sizes = [
   [133, 34, 33, 4],
   [133, 70, 7, 35],
   [133, 7, 72, 36],
+  [133, 33, 33, 35],
+  [40, 7, 33, 500],
   [1, 20, 36, 517],
 ] as const;
 
-/** Tiles of these sizes; narrow ones are for tensor cores alone here. */
-const ofThreads = ["128x128", "128x64", "64x128", "64x64", "128x32", "32x128", "64x32", "32x64", "32x32"];
-const narrow = ["64x16", "16x64"];
+const tileSizes = [
+  ...["128x128", "128x64", "64x128", "64x64", "128x32", "32x128"],
+  ...["64x32", "32x64", "32x32", "64x16", "16x64"],
+];
 
 /** Each size with operands stored either way. Sums of integers are exact in any order, rounded to bfloat16 or not. */
 function tilesProgram(precision: Precision): Program {
@@ -118,7 +121,7 @@ describe.skipIf(missing)(`own products on the CPU${missing ? `: ${missing}` : ""
     test("are exact where sums are, in tiles of every size", { timeout: 300_000 }, () => {
       const used = emulation.sources[0].source.matchAll(/multiplyTile<float, Rounding::\w+, (\d+), (\d+),/g);
       const sizesOfTiles = new Set([...used].map(([, rows, columns]) => `${rows}x${columns}`));
-      expect(sizesOfTiles).toEqual(new Set(precision === "float32" ? ofThreads : [...ofThreads, ...narrow]));
+      expect(sizesOfTiles).toEqual(new Set(tileSizes));
       const received = exactResults(emulation.backend(), tiles);
       const expected = exactResults(referenceBackend(), tiles);
       for (const [name, values] of Object.entries(expected)) expect(received[name], name).toEqual(values);

@@ -82,9 +82,8 @@ template <typename T, typename Operand, typename Layout, int EXTENT, int DEPTH> 
       #pragma unroll
       for (int i = 0; i < frees; i++) {
         const Place<T> from = operand.at(places[i], ofDepth);
-        const bool exists = depth + d < end && from.exists;
         T* const to = tile + Layout::at(firstFree + i * freeStep, d);
-        copyAsync<width * sizeof(T)>(to, exists ? from.at : operand.base, exists);
+        copyAsync<width * sizeof(T)>(to, from.at, depth + d < end && from.exists);
       }
     }
   }
