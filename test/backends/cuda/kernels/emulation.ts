@@ -36,7 +36,7 @@ const libraries = ["folds", "random", "products", "convolutions", "pooling", "sc
 /** Functions of every library, once. */
 export const allDeviceFunctions = deviceSource(new Set(["instructions", ...libraries]));
 /** Without those that are PTX, which the header has. */
-const functionsInC = deviceSource(new Set(libraries));
+export const functionsInC = deviceSource(new Set(libraries));
 
 /** The kernels of a program without the device functions that all programs share, under names of its own. */
 export function kernelsAlone({ source }: Pick<CudaProgram, "source">, prefix: string): string {
