@@ -14,6 +14,7 @@ import { during } from "./driverErrors.js";
 import { CudaExecutable } from "./executable.js";
 import { Handles } from "./handles.js";
 import type { ConvolutionLibrary, ProductLibrary } from "./libraryCalls.js";
+import type { ProductPrecision } from "./products.js";
 import type { RouteChoices } from "./routeChoices.js";
 import { Routes } from "./routes.js";
 import type { DeviceSums } from "./sums.js";
@@ -34,6 +35,8 @@ export interface FoundDevices {
   readonly driver: Driver;
   readonly devices: readonly FoundDevice[];
   readonly emit: EmitCuda;
+  /** Of products and convolutions of float32 that no plan rounds; default "float32". */
+  readonly precision?: ProductPrecision;
   /** Absent: kernels of the source compute them. */
   readonly openProducts?: () => ProductLibrary;
   readonly openConvolutions?: () => ConvolutionLibrary;
@@ -146,7 +149,7 @@ export function cudaBackendOn(found: FoundDevices): CudaBackend {
 
 /** @param handles gives it back */
 function openDevice(
-  { driver, emit, openProducts, openConvolutions, choices }: FoundDevices,
+  { driver, emit, openProducts, openConvolutions, precision, choices }: FoundDevices,
   { facts, compile }: FoundDevice,
   handles: Handles,
 ): CudaDevice {
@@ -160,7 +163,12 @@ function openDevice(
       const convolutions = opened(openConvolutions);
       const routes = new Routes(
         { context, compile },
-        { ...(products && { products }), ...(convolutions && { convolutions }), ...(choices && { choices }) },
+        {
+          ...(products && { products }),
+          ...(convolutions && { convolutions }),
+          ...(precision && { precision }),
+          ...(choices && { choices }),
+        },
       );
       return { context, facts, emit, compile, routes };
     });

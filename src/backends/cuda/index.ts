@@ -164,6 +164,7 @@ function foundBy(
     driver,
     devices,
     emit: (plan, libraries) => emitCuda(plan, libraries, precision),
+    precision,
     ...(lt && { openProducts: () => cublasLtProducts(new CublasLt(lt), precision) }),
     ...(cudnn && { openConvolutions: () => cudnnConvolutions(new Cudnn(cudnn), precision) }),
     ...(isTimed && {

@@ -9,6 +9,7 @@ import type { ConvolutionKernel, GemmKernel, Plan, PlanBuffer } from "../../comp
 import { type Launch, noLibraries } from "./commands.js";
 import { emitCuda, endTitle } from "./kernels/index.js";
 import { alignedBytes, alignment } from "./memory.js";
+import type { ProductPrecision } from "./products.js";
 
 export type RoutedKernel = GemmKernel | ConvolutionKernel;
 
@@ -72,8 +73,12 @@ export interface OwnKernels {
   readonly launches: readonly (readonly Launch[])[];
 }
 
-export function ownKernelsFor({ plan, kernels }: LoneKernels): OwnKernels {
-  const { source, arenaBytes, entries } = emitCuda(plan, noLibraries);
+/** @param precision of products of float32 that the plan does not round */
+export function ownKernelsFor(
+  { plan, kernels }: LoneKernels,
+  precision: ProductPrecision = "float32",
+): OwnKernels {
+  const { source, arenaBytes, entries } = emitCuda(plan, noLibraries, precision);
   return {
     source,
     arenaBytes,

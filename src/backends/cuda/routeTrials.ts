@@ -7,7 +7,7 @@ import type { DeviceContext, Handle } from "./driver.js";
 import { type RankStream, StepGraphs } from "./graphs.js";
 import { Handles } from "./handles.js";
 import { type LibraryCall, libraryKernelSource, libraryKernels } from "./libraryCalls.js";
-import { type LoneKernels, type OwnKernels, ownKernelsFor } from "./loneKernels.js";
+import type { OwnKernels } from "./loneKernels.js";
 import { layoutOf } from "./memory.js";
 import { surroundingsIn, takeStreams } from "./surroundings.js";
 
@@ -40,17 +40,16 @@ const hopeless = 10;
 /**
  * Takes memory for as long as it lasts. A route that the device or a library refuses is left out, and all are where there
  * is too little memory for them.
- * @param calls by which libraries compute each of the kernels
+ * @param own how our own kernels compute each of the kernels
+ * @param calls by which libraries do
  */
 export function timeRoutes(
   device: TrialDevice,
-  lone: LoneKernels,
+  own: OwnKernels,
   calls: readonly (readonly LibraryCall[])[],
 ): readonly RouteTimes[] {
   const handles = new Handles();
-  const opened = tried(() =>
-    handles.orReleased(() => new TrialStand(device, ownKernelsFor(lone), calls.flat(), handles)),
-  );
+  const opened = tried(() => handles.orReleased(() => new TrialStand(device, own, calls.flat(), handles)));
   if ("refusal" in opened) {
     const refusals = (ofKernel: readonly LibraryCall[]) =>
       [...ofKernel.map(({ name }) => name), ownRoute].map((name) => [name, opened.refusal] as const);

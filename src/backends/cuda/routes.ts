@@ -8,7 +8,14 @@
 import { countKernel } from "../../compile/explain.js";
 import type { Plan } from "../../compile/plan.js";
 import type { ConvolutionLibrary, LibraryCall, ProductLibrary } from "./libraryCalls.js";
-import { loneKernels, ownKernelsFor, type RoutedKernel } from "./loneKernels.js";
+import {
+  type LoneKernels,
+  loneKernels,
+  type OwnKernels,
+  ownKernelsFor,
+  type RoutedKernel,
+} from "./loneKernels.js";
+import type { ProductPrecision } from "./products.js";
 import type { RouteChoice, RouteChoices } from "./routeChoices.js";
 import { ownRoute, type RouteTimes, type TrialDevice, timeRoutes } from "./routeTrials.js";
 
@@ -16,6 +23,8 @@ export interface RoutesOptions {
   /** Absent: kernels of the source compute products, or convolutions. */
   readonly products?: ProductLibrary;
   readonly convolutions?: ConvolutionLibrary;
+  /** Of our own products and convolutions of float32 that no plan rounds; default "float32". */
+  readonly precision?: ProductPrecision;
   /** Absent: nothing is timed. */
   readonly choices?: RouteChoices;
 }
@@ -54,7 +63,11 @@ export class Routes {
   private keyOf(kernel: RoutedKernel, plan: Plan, calls: readonly LibraryCall[]): string {
     const lone = loneKernels([{ kernel, plan }]);
     const names = calls.map(({ name }) => name);
-    return this.options.choices!.keyOf([lone.kernels, lone.plan.buffers, names, ownKernelsFor(lone).source]);
+    return this.options.choices!.keyOf([lone.kernels, lone.plan.buffers, names, this.ownFor(lone).source]);
+  }
+
+  private ownFor(lone: LoneKernels): OwnKernels {
+    return ownKernelsFor(lone, this.options.precision);
   }
 
   /** Chooses for all kernels of the plan that nobody chose for yet: our own of all of them are compiled at once. */
@@ -71,7 +84,7 @@ export class Routes {
     }
     const lone = loneKernels([...open.values()].map((kernel) => ({ kernel, plan })));
     const calls = lone.kernels.map((kernel) => this.callsFor(kernel, lone.plan));
-    const times = timeRoutes(this.device, lone, calls);
+    const times = timeRoutes(this.device, this.ownFor(lone), calls);
     for (const [i, key] of [...open.keys()].entries()) {
       if (times[i].ms.size > 0) choices.keep(key, choiceOf(lone.plan, lone.kernels[i], times[i]));
       else this.failed.add(key);

@@ -6,6 +6,7 @@ import { cudaBackendOn } from "../../../src/backends/cuda/backend.js";
 import { emitCuda } from "../../../src/backends/cuda/kernels/index.js";
 import type { Library, LibraryCall } from "../../../src/backends/cuda/libraryCalls.js";
 import { loneKernels, ownKernelsFor, type RoutedKernel } from "../../../src/backends/cuda/loneKernels.js";
+import type { ProductPrecision } from "../../../src/backends/cuda/products.js";
 import { choicesIn, RouteChoices } from "../../../src/backends/cuda/routeChoices.js";
 import { Routes } from "../../../src/backends/cuda/routes.js";
 import { ownRoute } from "../../../src/backends/cuda/routeTrials.js";
@@ -97,13 +98,13 @@ const compile = (source: string): Uint8Array => new TextEncoder().encode(source)
 function routed(
   given: ReturnType<typeof machine>,
   choices: RouteChoices | undefined,
-  { device = 0, compiling = compile, of = program() } = {},
+  { device = 0, compiling = compile, of = program(), precision = "float32" as ProductPrecision } = {},
 ): { readonly names: readonly string[]; readonly routes: Routes } {
   const context = given.driver.open(device);
   const plan = planProgram(of);
   const routes = new Routes(
     { context, compile: compiling },
-    { ...given.libraries, ...(choices && { choices }) },
+    { ...given.libraries, precision, ...(choices && { choices }) },
   );
   const names = kernelsOf(plan).map((kernel) => routes.callFor(kernel, plan)?.name ?? ownRoute);
   context.release();
@@ -369,6 +370,29 @@ describe("a backend", () => {
     expect(given.driver.held()).toEqual(["context x 1"]);
     await backend.close?.();
     expect(given.driver.held()).toEqual([]);
+  });
+});
+
+describe("our own kernels", () => {
+  test("are timed and told apart in the precision that the backend has", () => {
+    const choices = choicesOf(newFolder());
+    const compiledFor = (precision: ProductPrecision): string[] => {
+      const sources: string[] = [];
+      const compiling = (source: string): Uint8Array => {
+        sources.push(source);
+        return compile(source);
+      };
+      const given = machine({ products: { p: 1 }, convolutions: { c: 1 } });
+      routed(given, choices, { compiling, precision });
+      return sources;
+    };
+    const [exact, rounded] = [compiledFor("float32"), compiledFor("tf32")].map((sources) => sources.join(""));
+    const tf32 = /multiplyTile<[^>]*tf32/;
+    expect(exact).not.toMatch(tf32);
+    expect(rounded).toMatch(tf32);
+    // What was chosen is not timed again.
+    expect(compiledFor("float32")).toEqual([]);
+    expect(compiledFor("tf32")).toEqual([]);
   });
 });
 
