@@ -81,17 +81,18 @@ export const logPolynomial = [
 /** ln 2 in two parts, the first exact in few bits. */
 export const logOfTwo = [0.693359375, -2.1219444e-4] as const;
 
-const scratch = new DataView(new ArrayBuffer(4));
+/** One float32 and its bits. */
+const scratch = new Float32Array(1);
+const scratchBits = new Int32Array(scratch.buffer);
 
 /** Natural logarithm of a positive normal float32 with every step rounded to float32. */
 function logStrict(value: number): number {
-  scratch.setFloat32(0, value);
-  const bits = scratch.getInt32(0);
+  scratch[0] = value;
   // Mantissa in [sqrt(1/2), sqrt(2)): subtracting the bits of sqrt(1/2) moves the cut from 1 to there.
-  const shifted = (bits - 0x3f3504f3) | 0;
+  const shifted = (scratchBits[0] - 0x3f3504f3) | 0;
   const exponent = shifted >> 23;
-  scratch.setInt32(0, (shifted & 0x007fffff) + 0x3f3504f3);
-  const x = f(scratch.getFloat32(0) - 1);
+  scratchBits[0] = (shifted & 0x007fffff) + 0x3f3504f3;
+  const x = f(scratch[0] - 1);
   const z = f(x * x);
   let y = f(f(x * z) * horner(logPolynomial, x));
   y = f(y + f(f(logOfTwo[1]) * exponent));

@@ -99,6 +99,8 @@ export function batchReduction(
 /** Reads `x` at every index of `output` through `strides` from `offset`. */
 export function gatherStrided(x: HostTensor, output: TensorType, strides: readonly number[], offset: number) {
   const data = allocate(output.dtype, sizeOf(output.shape));
+  // One element everywhere, as numbers beside tensors are.
+  if (strides.every((stride) => stride === 0)) return data.length === 0 ? data : data.fill(x.data[offset]);
   forEachIndex(output.shape, strides, offset, (position, i) => {
     data[i] = x.data[position];
   });

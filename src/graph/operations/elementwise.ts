@@ -19,7 +19,7 @@ import { alignAxis } from "./movement.js";
 type Operands = readonly Tensor[];
 
 interface Definition<N extends ElementwiseName> {
-  readonly arity: number;
+  readonly arity: 1 | 2 | 3;
   /** Dtypes that the operands may have. */
   readonly accepts: readonly DType[];
   /** Dtype of the output; the operands' own if absent. */
@@ -29,7 +29,7 @@ interface Definition<N extends ElementwiseName> {
   /** The value for one element; the result is rounded or wrapped to the output's dtype by the caller. */
   readonly value: (attributes: ElementwiseAttributes[N], ...x: number[]) => number;
   /** The value on int32, where that differs. */
-  readonly integerValue?: (...x: number[]) => number;
+  readonly integerValue?: (attributes: ElementwiseAttributes[N], ...x: number[]) => number;
 }
 
 const floats: readonly DType[] = ["float32", "float64"];
@@ -50,14 +50,13 @@ function elementwise<N extends ElementwiseName>(name: N, definition: Definition<
     batch: (node, inputs) => batchElementwise(node as unknown as Tensor, inputs),
     evaluate: (inputs, attributes, output) => {
       const data = allocate(output.dtype, sizeOf(output.shape));
-      const arrays = inputs.map((input) => input.data);
-      const integers = integerValue && output.dtype === "int32";
-      for (let i = 0; i < data.length; i++) {
-        const operands = arrays.map((array) => array[i]);
-        data[i] = integers
-          ? integerValue(...operands)
-          : value(attributes as ElementwiseAttributes[N], ...operands);
-      }
+      const of = (output.dtype === "int32" && integerValue) || value;
+      const given = attributes as ElementwiseAttributes[N];
+      const [a, b, c] = inputs.map((input) => input.data);
+      // To gather operands in a list would take longer than most operations do.
+      if (arity === 1) for (let i = 0; i < data.length; i++) data[i] = of(given, a[i]);
+      else if (arity === 2) for (let i = 0; i < data.length; i++) data[i] = of(given, a[i], b[i]);
+      else for (let i = 0; i < data.length; i++) data[i] = of(given, a[i], b[i], c[i]);
       return data;
     },
   };
@@ -79,13 +78,16 @@ const unary = (
 const binary = (
   value: (a: number, b: number) => number,
   gradient?: (g: Tensor, operands: Operands, y: Tensor) => readonly (Tensor | undefined)[],
-  options?: { accepts?: readonly DType[]; integerValue?: (a: number, b: number) => number },
+  {
+    accepts = numbers,
+    integerValue,
+  }: { accepts?: readonly DType[]; integerValue?: (a: number, b: number) => number } = {},
 ) =>
   ({
     arity: 2,
-    accepts: options?.accepts ?? numbers,
+    accepts,
     value: (_: unknown, a: number, b: number) => value(a, b),
-    integerValue: options?.integerValue,
+    integerValue: integerValue && ((_: unknown, a: number, b: number) => integerValue(a, b)),
     gradient: gradient && ((g: Tensor, operands: Operands, y: unknown) => gradient(g, operands, y as Tensor)),
   }) as const;
 

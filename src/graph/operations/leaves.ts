@@ -42,7 +42,12 @@ export const leafOperations = {
     evaluate: (_: unknown, { axis }: { axis: number }, type: TensorType) => {
       const stride = stridesOf(type.shape)[axis];
       const extent = type.shape[axis];
-      return allocate(type.dtype, sizeOf(type.shape)).map((_, i) => Math.floor(i / stride) % extent);
+      const data = allocate(type.dtype, sizeOf(type.shape));
+      for (let at = 0; at < data.length; ) {
+        for (let index = 0; index < extent; index++)
+          for (let repeat = 0; repeat < stride; repeat++) data[at++] = index;
+      }
+      return data;
     },
   },
 };
