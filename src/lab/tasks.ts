@@ -9,10 +9,10 @@ import { describeSchedule } from "../learn/schedules/index.js";
 import type { OptimizerGrid, RunConfiguration, StudyRecord, Versions } from "../runs/records.js";
 import {
   evaluatedMetrics,
-  initialParameters,
   type LaneTraining,
   laneProgram,
   metricsOf,
+  startsAlike,
   stepsPerEpoch,
   variableNames,
 } from "../train/index.js";
@@ -214,8 +214,7 @@ export function isDeterministic(study: Study, dataset: Dataset | undefined): boo
   const read = new Set(topologicalOrder(computed));
   const keys = [variableNames.orderKey, variableNames.modelKey].map((name) => program.variables[name]);
   if (keys.some((key) => key && read.has(key))) return false;
-  const [first, other] = [0, 1].map((seed) => initialParameters({ seed, dtype: study.dtype }, built));
-  return [...first].every(([name, values]) => values.every((value, i) => value === other.get(name)![i]));
+  return startsAlike(built, study.dtype);
 }
 
 /** @throws SlalomError "option" for a target or early stopping by a metric that the study does not measure for it */

@@ -2,7 +2,7 @@
 export { batchSizes } from "./batchSizes.js";
 export { evaluatedMetrics, type LaneTraining, metricsOf, stepsPerEpoch } from "./configuration.js";
 export { type GradientNoise, type GradientOf, gradientNoise, noiseScale } from "./gradientNoise.js";
-export { initialParameters, seedKeys } from "./initialValues.js";
+export { initialParameters, seedKeys, startsAlike } from "./initialValues.js";
 export { divergenceFactor } from "./lane.js";
 export { type LaneProgram, laneProgram } from "./laneProgram.js";
 export { Ledger, ledgerOfFailure } from "./ledger.js";

@@ -2,11 +2,12 @@
 import { allocate, type TypedArray } from "../base/dtype.js";
 import { foldIn, keyFromSeed } from "../base/random.js";
 import { sizeOf } from "../base/shape.js";
-import type { Executable } from "../compile/backend.js";
+import type { Backend, Executable } from "../compile/backend.js";
 import { cast, evaluate, type Tensor } from "../graph/index.js";
 import { splitNames } from "../learn/datasets/dataset.js";
 import type { BuiltProblem } from "../learn/problems/problem.js";
 import type { LaneTraining } from "./configuration.js";
+import { drawnBy } from "./draws.js";
 import type { LaneProgram } from "./laneProgram.js";
 import { names } from "./names.js";
 
@@ -16,28 +17,49 @@ export const seedKeys = (seed: number) => {
   return { parameters: foldIn(root, 0), order: foldIn(root, 1), model: foldIn(root, 2) };
 };
 
-/** First values of parameters and state by variable: the same for every lane of a seed, and on every backend. */
+/**
+ * First values of parameters and state by variable: the same for every lane of a seed, and on every backend.
+ * @param backend draws large tensors, sooner and to the same bits; absent: plain loops do
+ */
 export function initialParameters(
   { seed, dtype }: Pick<LaneTraining, "seed" | "dtype">,
   built: BuiltProblem,
+  backend?: Pick<Backend, "compile">,
 ): Map<string, TypedArray> {
   const { parameters } = seedKeys(seed);
-  const entries = [
-    ...Object.entries(built.parameters).map(([name, spec]) => [names.parameter(name), spec] as const),
-    ...Object.entries(built.state ?? {}).map(([name, spec]) => [names.state(name), spec] as const),
-  ];
-  const values = evaluate(entries.map(([, { initial }]) => cast(initial(parameters), dtype)));
+  const entries = startingEntries(built);
+  const tensors = entries.map(([, { initial }]) => cast(initial(parameters), dtype));
+  const values = evaluate(backend ? drawnBy(backend, tensors) : tensors);
   return new Map(entries.map(([name], i) => [name, values[i].data]));
 }
 
-/** Writes everything that a fresh training of `training.lanes` starts from. */
+/** Whether parameters and state start from the same values whatever the seed. */
+export function startsAlike(built: BuiltProblem, dtype: LaneTraining["dtype"]): boolean {
+  const keys = [0, 1].map((seed) => seedKeys(seed).parameters);
+  // One by one: the first that differs tells, and those behind it may be large.
+  return startingEntries(built).every(([, { initial }]) => {
+    const [first, other] = evaluate(keys.map((key) => cast(initial(key), dtype)));
+    return first.data.every((value, i) => value === other.data[i]);
+  });
+}
+
+/** Parameters and state by variable, with how each starts. */
+const startingEntries = ({ parameters, state = {} }: BuiltProblem) => [
+  ...Object.entries(parameters).map(([name, spec]) => [names.parameter(name), spec] as const),
+  ...Object.entries(state).map(([name, spec]) => [names.state(name), spec] as const),
+];
+
+/**
+ * Writes everything that a fresh training of `training.lanes` starts from.
+ * @param initial what `initialParameters` gives for it
+ */
 export function writeInitialValues(
   executable: Executable,
   training: LaneTraining,
   program: LaneProgram,
+  initial = initialParameters(training, program.built),
 ): void {
   const { order, model } = seedKeys(training.seed);
-  const initial = initialParameters(training, program.built);
   const { variables } = program.program;
   for (const [name, values] of initial) executable.write(name, repeated(values, variables[name]));
   if (training.choice.average) writeAverages(executable, initial, program);

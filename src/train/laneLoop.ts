@@ -23,7 +23,7 @@ import {
 import { afterEvaluation, stopped } from "./earlyStopping.js";
 import { type Evaluated, evaluateSplit, runMany, takeStatistics } from "./evaluation.js";
 import { type GradientNoise, noiseRow, squareTraces } from "./gradientNoise.js";
-import { writeInitialValues, writeShared } from "./initialValues.js";
+import { initialParameters, writeInitialValues, writeShared } from "./initialValues.js";
 import { Lane } from "./lane.js";
 import { type LaneProgram, laneProgram } from "./laneProgram.js";
 import { learnedModel } from "./learned.js";
@@ -69,6 +69,8 @@ export class LaneLoop {
     this.places = this.numbers.map((number) => new Lane(number));
     this.program = laneProgram(training, this.numbers.length, backend.ranks);
     if (from) checkSnapshot(from.snapshot, this.program.program, from.source);
+    // Before the program takes its memory.
+    const initial = from ? undefined : initialParameters(training, this.program.built, backend);
     this.executable = backend.compile(this.program.program);
     const metric = rankingMetric(training, this.program.built.metrics);
     const isRestored = training.earlyStopping?.restore === "best";
@@ -81,7 +83,7 @@ export class LaneLoop {
           )
         : undefined;
     if (from) this.restore(from.snapshot);
-    else writeInitialValues(this.executable, training, this.program);
+    else writeInitialValues(this.executable, training, this.program, initial);
   }
 
   get done(): boolean {

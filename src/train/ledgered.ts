@@ -31,6 +31,8 @@ export function ledgered({ backend, sink, ledger, lanes, fromStep }: LedgeredOpt
       description: backend.description,
       ...(backend.ranks !== undefined && { ranks: backend.ranks }),
       compile(program) {
+        // One without steps makes what training starts from.
+        if (!(stepEntry in program.entries)) return ledger.during("startUp", () => backend.compile(program));
         // Once a smaller program goes on, the one before runs no more.
         before = times();
         present = ledger.during("startUp", () => backend.compile(program));
