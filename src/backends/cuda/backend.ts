@@ -8,7 +8,7 @@ import { planProgram } from "../../compile/planProgram.js";
 import type { Program } from "../../compile/program.js";
 import type { Processes } from "../../processes/leader.js";
 import type { EmitCuda } from "./commands.js";
-import { type CudaDevice, prepareProgram } from "./device.js";
+import { type CudaDevice, preparedProgram } from "./device.js";
 import type { DeviceFacts, Driver } from "./driver.js";
 import { during } from "./driverErrors.js";
 import { CudaExecutable } from "./executable.js";
@@ -95,14 +95,15 @@ export function cudaBackendOn(found: FoundDevices): CudaBackend {
       },
     });
   };
-  /** With kernels side by side, where that takes no more memory or what it takes is free. */
+  /** With kernels side by side, unless what that takes is not free and less would do. */
   const planOf = (program: Program): Plan => {
     const { ranks = 1 } = program;
     if (ranks > 1) return planProgram(program, { processes: ranks });
-    const [plan, smallest] = [true, false].map((waves) => planProgram(program, { waves }));
-    if (plan.arenaBytes <= smallest.arenaBytes) return plan;
+    const plan = planProgram(program, { waves: true });
     const one = device(0);
-    return prepareProgram(plan, one).layout.bytes <= one.context.memory().freeBytes ? plan : smallest;
+    if (preparedProgram(plan, one).layout.bytes <= one.context.memory().freeBytes) return plan;
+    const smallest = planProgram(program);
+    return smallest.arenaBytes < plan.arenaBytes ? smallest : plan;
   };
   return {
     name: "cuda",
@@ -125,7 +126,7 @@ export function cudaBackendOn(found: FoundDevices): CudaBackend {
     load,
     memoryOf(plan) {
       const together = plan.processes === 1 ? [device(0)] : [...new Set(ofRanks())];
-      const { layout } = prepareProgram(planForRank(plan, 0), together[0]);
+      const { layout } = preparedProgram(planForRank(plan, 0), together[0]);
       const shares = together.map(({ context, facts }) => ({
         bytes: Math.floor(context.memory().freeBytes / (plan.processes === 1 ? 1 : ofDevice)),
         facts,
@@ -170,7 +171,7 @@ function openDevice(
           ...(choices && { choices }),
         },
       );
-      return { context, facts, emit, compile, routes };
+      return { context, facts, emit, compile, routes, prepared: new WeakMap() };
     });
     handles.own(own, (all) => all.release());
     return device;

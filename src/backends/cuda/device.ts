@@ -14,6 +14,8 @@ export interface CudaDevice {
   readonly compile: (source: string, program: string) => Uint8Array;
   /** Who computes products and convolutions. */
   readonly routes: Routes;
+  /** What was prepared so far: a plan's memory is asked for before it is loaded. */
+  readonly prepared: WeakMap<Plan, PreparedProgram>;
 }
 
 /** A program before it has memory. */
@@ -24,8 +26,14 @@ export interface PreparedProgram {
   readonly layout: MemoryLayout;
 }
 
-/** @param plan for one rank */
-export function prepareProgram(plan: Plan, { context, emit, routes }: CudaDevice): PreparedProgram {
+/** The same for the same plan. @param plan for one rank */
+export function preparedProgram(plan: Plan, device: CudaDevice): PreparedProgram {
+  const known = device.prepared.get(plan) ?? prepare(plan, device);
+  device.prepared.set(plan, known);
+  return known;
+}
+
+function prepare(plan: Plan, { context, emit, routes }: CudaDevice): PreparedProgram {
   const calls = new Map<GemmKernel | ConvolutionKernel, LibraryCall>();
   const takes = (kernel: GemmKernel | ConvolutionKernel): boolean => {
     const call = calls.get(kernel) ?? routes.callFor(kernel, plan);

@@ -3,7 +3,7 @@ import type { TypedArray } from "../../base/dtype.js";
 import { invariant } from "../../base/errors.js";
 import type { Plan } from "../../compile/plan.js";
 import type { CudaCommand, CudaProgram, Sum } from "./commands.js";
-import { type CudaDevice, type PreparedProgram, prepareProgram } from "./device.js";
+import { type CudaDevice, type PreparedProgram, preparedProgram } from "./device.js";
 import type { DeviceContext, Handle } from "./driver.js";
 import { during } from "./driverErrors.js";
 import type { Handles } from "./handles.js";
@@ -38,7 +38,7 @@ export class RankProgram {
     handles: Handles,
   ) {
     this.context = device.context;
-    this.prepared = prepareProgram(plan, device);
+    this.prepared = preparedProgram(plan, device);
     const { program, layout } = this.prepared;
     this.entries = program.entries;
     this.bytes = layout.bytes;

@@ -5,6 +5,7 @@ import type { CudaCommand, CudaProgram, EmitCuda } from "../../../src/backends/c
 import type { LibraryCall } from "../../../src/backends/cuda/libraryCalls.js";
 import { SlalomError } from "../../../src/base/errors.js";
 import type { Plan } from "../../../src/compile/plan.js";
+import { planProgram } from "../../../src/compile/planProgram.js";
 import type { Program } from "../../../src/compile/program.js";
 import * as f from "../../../src/graph/functions.js";
 import { constant, variable } from "../../../src/graph/operations/leaves.js";
@@ -243,6 +244,43 @@ describe("memory", () => {
     const { workspaceBytes, mostBytes } = backend.memoryOf(plan!);
     expect(plan!.arenaBytes + workspaceBytes).toBe(bytes);
     expect(mostBytes).toBe(4e9);
+  });
+
+  test("asked for before, a plan is prepared once", () => {
+    let emitted = 0;
+    const { backend } = started(
+      {},
+      {
+        emit: (plan, libraries) => {
+          emitted++;
+          return emit(plan, libraries);
+        },
+      },
+    );
+    const plan = backend.planOf(counting);
+    backend.memoryOf(plan);
+    backend.load(plan, counting.traceCapacity).release();
+    expect(emitted).toBe(1);
+    backend.compile(counting).release();
+    expect(emitted).toBe(2);
+  });
+
+  test("decides whether kernels stand side by side", () => {
+    // Norms of which each is needed until its matrix is divided by it.
+    const variables = Object.fromEntries(["a", "b", "c"].map((name) => [name, variable(name, [64, 64])]));
+    const updates = Object.fromEntries(
+      Object.entries(variables).map(([name, x]) => [name, f.div(x, f.sum(f.square(x)))]),
+    );
+    const program = {
+      name: "norms",
+      variables,
+      entries: { step: { updates, traces: {} } },
+      traceCapacity: 1,
+    };
+    const [waves, smallest] = [true, false].map((waves) => planProgram(program, { waves }));
+    expect(waves.arenaBytes).toBeGreaterThan(smallest.arenaBytes);
+    expect(started().backend.planOf(program)).toEqual(waves);
+    expect(started({ freeBytes: waves.arenaBytes }).backend.planOf(program)).toEqual(smallest);
   });
 });
 

@@ -70,7 +70,8 @@ describe.runIf(hasCompiler)("NCCL in C", () => {
       const [context, compile] = [driver.open(ordinal), () => new Uint8Array()];
       const emit = () => ({ source: "", arenaBytes: 0, entries: {} });
       const routes = new Routes({ context, compile }, {});
-      return { context, facts: { ...fakeFacts, ordinal }, emit, compile, routes };
+      const facts = { ...fakeFacts, ordinal };
+      return { context, facts, emit, compile, routes, prepared: new WeakMap() };
     });
     const library = { name: "nccl", title: "NCCL", path, native } as const;
     const communicator = { rank: 0, size: 2, broadcast: () => {} };
