@@ -96,6 +96,7 @@ describe("calls of the driver", () => {
     expect(driver.lines()).toMatchInlineSnapshot(`
       "cuDevicePrimaryCtxRetain 0
       cuMemGetInfo
+      cuMemGetInfo
       cuMemAlloc 2304 bytes
       cuStreamCreate
       cuEventCreate
@@ -409,6 +410,7 @@ describe("libraries", () => {
     // Once on zeros, outside of a capture, before variables have values.
     expect(driver.lines()).toMatchInlineSnapshot(`
       "cuDevicePrimaryCtxRetain 0
+      cuMemGetInfo
       cuMemGetInfo
       cuMemAlloc 1024 bytes
       cuStreamCreate
