@@ -1,6 +1,6 @@
 /** Parts that one launch runs side by side, each on blocks of its own; those of a sequence on the same one, in levels. */
 import type { Launch } from "../commands.js";
-import { block, blockThreads, indented, type Part } from "./part.js";
+import { block, blocksAtOnce, blockThreads, indented, type Part } from "./part.js";
 
 export interface EmittedLaunch extends Launch {
   /** What its blocks do, those of the first part first. */
@@ -36,7 +36,7 @@ export function emitLaunch(
     return i === sequences.length - 1 ? code : block(`if (blockIdx.x < ${before}u)`, `${code}\nreturn;`);
   });
   const parameters = "unsigned char* arena, unsigned int* step";
-  const head = `extern "C" __global__ void __launch_bounds__(${blockThreads}) ${kernel}(${parameters})`;
+  const head = `extern "C" __global__ void __launch_bounds__(${blockThreads}, ${blocksAtOnce}) ${kernel}(${parameters})`;
   return {
     launch: {
       kind: "launch",

@@ -4,6 +4,9 @@ import type { Kernel, PlanBuffer } from "../../../compile/plan.js";
 /** Threads of every block. */
 export const blockThreads = 256;
 
+/** Blocks that a multiprocessor has registers for: while one waits for memory, another computes. */
+export const blocksAtOnce = 2;
+
 /** Device functions beyond those that every program has. */
 export type DeviceLibrary =
   | "folds"

@@ -106,9 +106,9 @@ describe.skipIf(compilerPaths.length === 0)(`emitted CUDA C under NVRTC${missing
         const found = compiler.resources(source, architecture, "exercise3");
         expect(found.size).toBe(Object.values(entries).flatMap(({ commands }) => commands).length);
         for (const [name, { registers, spillBytes, staticSharedBytes }] of found) {
-          // Blocks of 256 threads: two of them are at once on a multiprocessor.
-          expect(registers, name).toBeLessThanOrEqual(architecture < 80 ? 168 : 128);
-          expect(spillBytes, name).toBeLessThanOrEqual(32);
+          // Two blocks of 256 threads are at once on a multiprocessor.
+          expect(registers, name).toBeLessThanOrEqual(128);
+          expect(spillBytes, name).toBe(0);
           expect(staticSharedBytes, name).toBe(0);
         }
       }

@@ -19,7 +19,7 @@
 #define __shared__
 #define __forceinline__ inline
 #define __align__(bytes) __attribute__((aligned(bytes)))
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 
 struct Dimension { unsigned x; };
 static Dimension threadIdx, blockIdx;

@@ -42,7 +42,7 @@ export const functionsInC = deviceSource(new Set(libraries));
 export function kernelsAlone({ source }: Pick<CudaProgram, "source">, prefix: string): string {
   return source
     .slice(Math.max(0, source.indexOf(kernelsMark)))
-    .replace(/(__launch_bounds__\(\d+\) )(\w+)/g, `$1${prefix}_$2`);
+    .replace(/(__launch_bounds__\([\d, ]+\) )(\w+)/g, `$1${prefix}_$2`);
 }
 
 /** Programs on their way from source to machine code. */
