@@ -116,6 +116,21 @@ export const compositeCases = {
   softmax: alongAxis(f.softmax),
   logSoftmax: alongAxis(f.logSoftmax),
   matmul: composite(products),
+  // Sums over nothing are 0, and of nothing there is nothing.
+  matmulOfNothing: composite(
+    fc
+      .tuple(fc.subarray([2]), extents, extents, extents, fc.constantFrom(0, 1, 2))
+      .map(([batch, m, k, n, empty]) => {
+        const [rows, inner, columns] = [m, k, n].map((extent, i) => (i === empty ? 0 : extent));
+        return {
+          shapes: [
+            [...batch, rows, inner],
+            [...batch, inner, columns],
+          ],
+          build: f.matmul,
+        };
+      }),
+  ),
   // A tensor that is used in several places collects all its gradients.
   matmulWithItself: composite(
     extents.map((n) => ({

@@ -62,7 +62,7 @@ export function planContraction(
     return {
       buffer: -1,
       offset: view?.offset ?? 0,
-      leading: Math.max(major.extent === 1 ? 1 : major[side], minor.extent),
+      leading: Math.max(1, major.extent === 1 ? 1 : major[side], minor.extent),
       transposed,
       batchStrides: around.map((loop) => loop[side]),
     };
@@ -78,7 +78,7 @@ export function planContraction(
     c: {
       buffer: -1,
       offset: 0,
-      leading: Math.max(row.extent === 1 ? 1 : row.c, column.extent),
+      leading: Math.max(1, row.extent === 1 ? 1 : row.c, column.extent),
       transposed: false,
       batchStrides: around.map((loop) => loop.c),
     },
@@ -123,8 +123,9 @@ function takeLongest(axes: readonly Axis[], fits: (axis: Axis) => boolean): Axis
   return axes.filter(fits).sort((x, y) => y.extent - x.extent)[0];
 }
 
-/** A library reads a matrix whose rows or columns are contiguous and do not repeat. */
+/** A library reads a matrix whose rows or columns are contiguous and do not repeat; of one without elements it reads none. */
 function operandFits(free: Axis, inner: Axis, side: "a" | "b"): boolean {
+  if (free.extent === 0 || inner.extent === 0) return true;
   const [f, k] = [free.extent === 1 ? 1 : free[side], inner.extent === 1 ? 1 : inner[side]];
   return f > 0 && k > 0 && (f === 1 || k === 1) && (free.extent === 1 || inner.extent === 1 || f !== k);
 }
