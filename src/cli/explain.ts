@@ -54,7 +54,7 @@ export async function explain(what: string, options: ExplainOptions, output: Out
   const dataset = await study.problem.dataset?.load();
   const { task, memory } = await largestTask(study, dataset, options.optimizer, {
     workers: gpu ? 1 : Math.min(coreCount(), usefulWorkers([study])),
-    backend: gpu ? memoryOn(gpu) : await makeBackend({ backend: "cpu", gemm: "auto" }),
+    backend: gpu ? memoryOn(gpu, options) : await makeBackend({ backend: "cpu", gemm: "auto" }),
     available: availableMemory({ environment: process.env }),
   });
   const { program } = laneProgram(laneTraining(study, dataset, task), task.configurations.length);

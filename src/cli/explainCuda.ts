@@ -1,4 +1,6 @@
 /** `slalom explain --backend cuda`: what a study compiles to for a GPU, whether there is one or not. */
+
+import { noLibraries } from "../backends/cuda/commands.js";
 import {
   type CommandExplanation,
   type CudaEntryExplanation,
@@ -52,11 +54,13 @@ export function chosenGpu(name: string | undefined, environment: NodeJS.ProcessE
 
 export const planForCuda = (program: Program): Plan => planProgram(program, { waves: true });
 
+const precisionOf = ({ tf32 = false }: CudaExplainOptions) => (tf32 ? "tf32" : "float32");
+
 /** A GPU that is free, for what a study takes of its memory. */
-export const memoryOn = (gpu: Gpu): Pick<Backend, "planOf" | "memoryOf"> => ({
+export const memoryOn = (gpu: Gpu, options: CudaExplainOptions): Pick<Backend, "planOf" | "memoryOf"> => ({
   planOf: planForCuda,
   memoryOf: (plan) => {
-    const { arenaBytes } = emitCuda(plan, { products: () => false, convolutions: () => false });
+    const { arenaBytes } = emitCuda(plan, noLibraries, precisionOf(options));
     return {
       workspaceBytes: arenaBytes - plan.arenaBytes,
       mostBytes: gpu.memoryGB * 1e9,
@@ -66,13 +70,8 @@ export const memoryOn = (gpu: Gpu): Pick<Backend, "planOf" | "memoryOf"> => ({
   },
 });
 
-export function explained(
-  plan: Plan,
-  gpu: Gpu,
-  { tf32 = false, ownKernels }: CudaExplainOptions,
-): CudaExplanation {
-  return explainCuda(plan, { gpu, precision: tf32 ? "tf32" : "float32", libraries: !ownKernels });
-}
+export const explained = (plan: Plan, gpu: Gpu, options: CudaExplainOptions): CudaExplanation =>
+  explainCuda(plan, { gpu, precision: precisionOf(options), libraries: !options.ownKernels });
 
 export function cudaText(
   { bytes, entries }: CudaExplanation,
