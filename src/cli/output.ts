@@ -37,7 +37,8 @@ export function processOutput({ json }: OutputOptions): Output {
     json,
     colour,
     live: stderr.isTTY === true && env.TERM !== "dumb",
-    width: stdout.columns ?? 100,
+    // A terminal that mpirun makes has no columns.
+    width: stdout.columns || 100,
     style: styleFor(colour),
     noteStyle: styleFor(usesColour(stderr, env)),
     text: (lines) => {

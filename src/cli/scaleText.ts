@@ -7,7 +7,11 @@ import { counted, duration, integer, metricValue, significant, targetInWords } f
 import { columns } from "./columns.js";
 import type { Output } from "./output.js";
 
-export const milliseconds = (seconds: number): string => `${(1000 * seconds).toPrecision(3)} ms`;
+/** "12.3 ms", "2,450 ms". */
+export const milliseconds = (seconds: number): string => {
+  const digits = (1000 * seconds).toPrecision(3);
+  return `${digits.includes("e+") ? integer(Number(digits)) : digits} ms`;
+};
 
 /** "2 ranks, batch 500: 12.3 ms a step". */
 export const pointText = ({ ranks, batchSize, stepS }: ScalingPoint): string =>

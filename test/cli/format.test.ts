@@ -4,8 +4,9 @@ import { batchSize, positiveInteger, setting, target } from "../../src/cli/argum
 import { columns, wrapped } from "../../src/cli/columns.js";
 import { adviceFor } from "../../src/cli/doctor.js";
 import { errorText, exitCodeOf } from "../../src/cli/exit.js";
-import { usesColour } from "../../src/cli/output.js";
+import { processOutput, usesColour } from "../../src/cli/output.js";
 import { liveLines, plainLine } from "../../src/cli/progress.js";
+import { milliseconds } from "../../src/cli/scaleText.js";
 import { styleFor } from "../../src/cli/style.js";
 import { formatMetric } from "../../src/cli/train.js";
 import type { StudyProgress } from "../../src/lab/index.js";
@@ -162,4 +163,29 @@ describe("the doctor's advice", () => {
       adviceFor({ libraries: [library("onednn", 10, 10), library("cblas", 100, 11)] }, "linux", debian),
     ).toBeUndefined();
   });
+});
+
+it("times of steps have three digits, however long they are", () => {
+  expect([0.0000123, 0.0274, 0.266, 2.4503, 12.7].map(milliseconds)).toEqual([
+    "0.0123 ms",
+    "27.4 ms",
+    "266 ms",
+    "2,450 ms",
+    "12,700 ms",
+  ]);
+});
+
+it.each([
+  [0, 100],
+  [undefined, 100],
+  [72, 72],
+])("a terminal of %s columns is written to as one of %s", (columns, width) => {
+  const kept = Object.getOwnPropertyDescriptor(process.stdout, "columns");
+  Object.defineProperty(process.stdout, "columns", { value: columns, configurable: true });
+  try {
+    expect(processOutput({ json: false }).width).toBe(width);
+  } finally {
+    if (kept) Object.defineProperty(process.stdout, "columns", kept);
+    else Reflect.deleteProperty(process.stdout, "columns");
+  }
 });
