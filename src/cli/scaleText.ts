@@ -7,7 +7,7 @@ import { counted, duration, integer, metricValue, significant, targetInWords } f
 import { columns } from "./columns.js";
 import type { Output } from "./output.js";
 
-/** "12.3 ms", "2,450 ms". */
+/** "12.3 ms", "2450 ms". */
 export const milliseconds = (seconds: number): string => {
   const digits = (1000 * seconds).toPrecision(3);
   return `${digits.includes("e+") ? integer(Number(digits)) : digits} ms`;

@@ -170,7 +170,7 @@ it("times of steps have three digits, however long they are", () => {
     "0.0123 ms",
     "27.4 ms",
     "266 ms",
-    "2,450 ms",
+    "2450 ms",
     "12,700 ms",
   ]);
 });
