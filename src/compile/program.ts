@@ -28,6 +28,19 @@ export interface ProgramEntry {
   readonly traces: Readonly<Record<string, Tensor>>;
 }
 
+/** The entry with what it computes changed, all of it at once: updates and traces may share what they are computed from. */
+export function withOutputs(
+  { updates, traces }: ProgramEntry,
+  change: (outputs: readonly Tensor[]) => readonly Tensor[],
+): ProgramEntry {
+  const [updated, traced] = [Object.keys(updates), Object.keys(traces)];
+  const outputs = change([...Object.values(updates), ...Object.values(traces)]);
+  return {
+    updates: Object.fromEntries(updated.map((name, i) => [name, outputs[i]])),
+    traces: Object.fromEntries(traced.map((name, i) => [name, outputs[updated.length + i]])),
+  };
+}
+
 /** Throws for an update of another type than its variable, or a variable that the program does not name. */
 export function checkProgram(program: Program): void {
   const known = new Set(Object.values(program.variables));

@@ -6,7 +6,7 @@
 import { allocate } from "../base/dtype.js";
 import { foldIn, keyFromSeed, randomBits } from "../base/random.js";
 import type { Backend } from "../compile/backend.js";
-import type { Program, ProgramEntry } from "../compile/program.js";
+import { type Program, withOutputs } from "../compile/program.js";
 import { sumsInHalves } from "../transform/index.js";
 import type { TrainingState } from "./replay.js";
 import { meanDistance } from "./stretches.js";
@@ -20,18 +20,9 @@ export const summingInHalves = (backend: Backend): Backend => ({
 const inHalves = (program: Program): Program => ({
   ...program,
   entries: Object.fromEntries(
-    Object.entries(program.entries).map(([name, entry]) => [name, entryInHalves(entry)]),
+    Object.entries(program.entries).map(([name, entry]) => [name, withOutputs(entry, sumsInHalves)]),
   ),
 });
-
-function entryInHalves({ updates, traces }: ProgramEntry): ProgramEntry {
-  const [updated, traced] = [Object.keys(updates), Object.keys(traces)];
-  const outputs = sumsInHalves([...Object.values(updates), ...Object.values(traces)]);
-  return {
-    updates: Object.fromEntries(updated.map((name, i) => [name, outputs[i]])),
-    traces: Object.fromEntries(traced.map((name, i) => [name, outputs[updated.length + i]])),
-  };
-}
 
 /**
  * The state with these variables off by one unit in the last place, up or down by chance; numbers nearer to 0 than what a

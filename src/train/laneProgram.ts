@@ -4,7 +4,7 @@
  * an entry that adds up what each part gives: the program's memory is that of a part.
  */
 import { SlalomError } from "../base/errors.js";
-import type { Program, ProgramEntry } from "../compile/program.js";
+import { type Program, type ProgramEntry, withOutputs } from "../compile/program.js";
 import type { Tensor } from "../graph/index.js";
 import * as g from "../graph/index.js";
 import type { SplitName } from "../learn/datasets/dataset.js";
@@ -369,20 +369,8 @@ class Builder {
 }
 
 /** The entry with its products in that precision. */
-function withPrecision(
-  { updates, traces }: ProgramEntry,
-  precision: LaneTraining["precision"],
-): ProgramEntry {
-  if (precision === undefined) return { updates, traces };
-  const names = [...Object.keys(updates), ...Object.keys(traces)];
-  const outputs = withProductPrecision([...Object.values(updates), ...Object.values(traces)], precision);
-  const rounding = names.map((name, i): [string, Tensor] => [name, outputs[i]]);
-  const count = Object.keys(updates).length;
-  return {
-    updates: Object.fromEntries(rounding.slice(0, count)),
-    traces: Object.fromEntries(rounding.slice(count)),
-  };
-}
+const withPrecision = (entry: ProgramEntry, precision: LaneTraining["precision"]): ProgramEntry =>
+  precision === undefined ? entry : withOutputs(entry, (outputs) => withProductPrecision(outputs, precision));
 
 /** The most steps of one call: enough that leaving the program costs nothing, few enough to answer Ctrl-C. */
 const traceCapacity = 2048;
