@@ -8,7 +8,7 @@ import {
   laneProgram,
   stepEntry,
 } from "../train/index.js";
-import { writeInitialValues } from "../train/initialValues.js";
+import { initialParameters, writeInitialValues } from "../train/initialValues.js";
 import { lifeOf, names } from "../train/names.js";
 
 /** Every variable that steps change, by its name in the program. */
@@ -27,8 +27,10 @@ export class Replay {
     this.variables = Object.keys(program.program.variables).filter(
       (name) => lifeOf(name) === "lane" || name === names.step,
     );
+    // Before the program takes its memory.
+    const initial = initialParameters(training, program.built, backend);
     this.executable = backend.compile(program.program);
-    writeInitialValues(this.executable, training, program);
+    writeInitialValues(this.executable, training, program, initial);
   }
 
   state(): TrainingState {

@@ -6,7 +6,7 @@
 import { SlalomError } from "../base/errors.js";
 import type { Backend, Executable } from "../compile/backend.js";
 import { laneProgram, stepEntry } from "../train/index.js";
-import { writeInitialValues } from "../train/initialValues.js";
+import { initialParameters, writeInitialValues } from "../train/initialValues.js";
 import { certify, type StoredCertificate } from "./certificate.js";
 import { rankTraining } from "./rankTraining.js";
 import type { Study } from "./study.js";
@@ -129,9 +129,11 @@ async function measured(
 async function timeOfStep(study: Study, backend: Backend, sampleS: number): Promise<ScalingPoint["stepS"]> {
   const { training } = await rankTraining("scale", study, { backend: backend.name });
   const program = laneProgram(training, 1, backend.ranks);
+  // Before the program takes its memory.
+  const initial = initialParameters(training, program.built, backend);
   const executable = backend.compile(program.program);
   try {
-    writeInitialValues(executable, training, program);
+    writeInitialValues(executable, training, program, initial);
     const most = program.program.traceCapacity;
     const steps = stepsOfSample(executable, sampleS, most);
     const times = Array.from({ length: samples }, () => timeOf(executable, steps)).sort((a, b) => a - b);
